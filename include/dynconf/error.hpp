@@ -1,0 +1,121 @@
+#pragma once
+
+#include <dynconf/detail/export.hpp>
+
+#include <boost/system/error_code.hpp>
+#include <boost/system/result.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <exception>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+namespace dynconf {
+
+using boost::system::error_code;
+
+/// Failures that dynconf itself detects.
+enum class errc {
+    // what the caller gave
+    invalid_argument = 1,     ///< An argument that no server would accept; the detail names it.
+    invalid_endpoint,         ///< An endpoint that cannot be parsed; the detail quotes it without its user part.
+    unreadable_ca_file,       ///< The CA file is missing, unreadable or holds no certificate.
+    // reaching etcd
+    no_endpoint_available,    ///< Every endpoint was tried; the detail gives the last cause for each.
+    deadline_exceeded,        ///< The operation's own deadline ran out. For a write the outcome is unknown.
+    connection_closed,        ///< The peer closed before the answer was complete.
+    protocol_mismatch,        ///< Closed without a byte, or not HTTP/1.1: TLS against plain, or a gRPC-only port.
+    gateway_disabled,         ///< An etcd that does not serve the JSON gateway ("404 page not found").
+    // what came back
+    malformed_response,       ///< Not what etcd sends; the detail quotes the start.
+    response_too_large,       ///< Past the client's limit for one body or one stream message.
+    unexpected_status,        ///< An HTTP status without an etcd error; the detail quotes the start of the body.
+    not_acknowledged,         ///< A watch that was not confirmed within its created_timeout.
+    watch_ended,              ///< The server ended a watch without saying why.
+    history_lost,             ///< The wanted revisions were compacted; load again.
+    // configuration
+    schema_violation,         ///< A value that its schema refuses.
+    required_missing,         ///< A required setting has no value.
+    unknown_name,             ///< The schema or snapshot has no such name.
+    type_mismatch,            ///< A value exists but is of another type, or does not fit.
+    not_running,              ///< start() was not called, or stop() was.
+    already_running,          ///< start() was called twice.
+};
+
+/// etcd's own errors, one for each text of its `rpctypes`.
+enum class server_errc {
+    empty_key = 1, key_not_found, value_provided, lease_provided, too_many_ops, duplicate_key,
+    invalid_client_api_version, invalid_sort_option, compacted, future_revision, no_space,
+    lease_not_found, lease_exists, lease_ttl_too_large, watch_canceled,
+    member_exists, peer_url_exists, member_not_enough_started, member_bad_urls, member_not_found,
+    member_not_learner, learner_not_ready, too_many_learners, cluster_id_mismatch,
+    request_too_large, too_many_requests,
+    root_user_missing, root_role_missing, user_exists, user_empty, user_not_found,
+    role_exists, role_not_found, role_empty, auth_failed, permission_not_given, permission_denied,
+    role_not_granted, permission_not_granted, auth_not_enabled, invalid_auth_token,
+    invalid_auth_management, auth_old_revision,
+    no_leader, not_leader, leader_changed, not_capable, stopped,
+    timeout, timeout_leader_failure, timeout_connection_lost, timeout_applied_index,
+    unhealthy, corrupt, not_supported_for_learner, bad_leader_transferee,
+    cluster_version_unavailable, wrong_downgrade_version_format, invalid_downgrade_target_version,
+    downgrade_in_process, no_inflight_downgrade, canceled, deadline_exceeded,
+    client_certificate_name,  ///< The gateway refuses client certificates that carry a CommonName while auth is on.
+};
+
+/// The gRPC status of a server error whose text is not in `server_errc`.
+enum class grpc_errc {
+    canceled = 1, unknown, invalid_argument, deadline_exceeded, not_found, already_exists,
+    permission_denied, resource_exhausted, failed_precondition, aborted, out_of_range,
+    unimplemented, internal, unavailable, data_loss, unauthenticated,
+};
+
+DYNCONF_API const boost::system::error_category& dynconf_category() noexcept;
+DYNCONF_API const boost::system::error_category& server_category() noexcept;
+DYNCONF_API const boost::system::error_category& grpc_category() noexcept;
+
+inline error_code make_error_code(errc e) noexcept { return {static_cast<int>(e), dynconf_category()}; }
+inline error_code make_error_code(server_errc e) noexcept { return {static_cast<int>(e), server_category()}; }
+inline error_code make_error_code(grpc_errc e) noexcept { return {static_cast<int>(e), grpc_category()}; }
+
+}  // namespace dynconf
+
+template <> struct boost::system::is_error_code_enum<dynconf::errc> : std::true_type {};
+template <> struct boost::system::is_error_code_enum<dynconf::server_errc> : std::true_type {};
+template <> struct boost::system::is_error_code_enum<dynconf::grpc_errc> : std::true_type {};
+
+namespace dynconf {
+
+/// What failed: a code to branch on and words to read. `detail` never holds a secret.
+struct error {
+    error_code code;
+    std::string detail;
+
+    /// "<detail>: <code's message>", or the message alone.
+    DYNCONF_API std::string message() const;
+
+    friend bool operator==(const error& a, const error_code& b) { return a.code == b; }
+};
+
+/// A value or an `error`. `value()` throws `dynconf::exception`.
+template <class T> using result = boost::system::result<T, error>;
+
+/// Thrown by the default completion token; `what()` is `error::message()`.
+class DYNCONF_API exception : public std::exception {
+public:
+    explicit exception(error e);
+    const error_code& code() const noexcept { return error_.code; }
+    const std::string& detail() const noexcept { return error_.detail; }
+    const char* what() const noexcept override { return what_.c_str(); }
+
+private:
+    error error_;
+    std::string what_;
+};
+
+/// Makes an escaped exception a value: our own and Asio's keep their code.
+DYNCONF_API error to_error(const std::exception_ptr& thrown) noexcept;
+
+[[noreturn]] DYNCONF_API void throw_exception_from_error(const error& e, const boost::source_location&);
+
+}  // namespace dynconf
