@@ -29,9 +29,11 @@ asio::awaitable<result<std::unique_ptr<http_session>>> session_pool::connect() {
 asio::awaitable<result<session_pool::lease>> session_pool::acquire(std::chrono::steady_clock::time_point due) {
     while (at_work_ >= max_connections_) {
         co_await freed_.wait(due);
-        if (co_await was_cancelled()) co_return error{asio::error::operation_aborted, {}};
-        if (std::chrono::steady_clock::now() >= due)
-            co_return error{errc::deadline_exceeded, "all " + std::to_string(max_connections_) + " connections stayed busy"};
+        const bool cancelled = co_await was_cancelled();
+        if (!cancelled && std::chrono::steady_clock::now() < due) continue;
+        freed_.notify_one();   // the place that this waiter may have been woken for goes to the next
+        if (cancelled) co_return error{asio::error::operation_aborted, {}};
+        co_return error{errc::deadline_exceeded, "all " + std::to_string(max_connections_) + " connections stayed busy"};
     }
     // Counted before connecting, through a lease that ends on every path out of here.
     ++at_work_;
