@@ -275,6 +275,14 @@ std::string authenticate_request(std::string_view name, std::string_view passwor
     return out;
 }
 
+std::string compaction_request(revision_t revision) {
+    std::string out;
+    object body(out);
+    body.number_unless_zero("revision", revision);
+    body.close();
+    return out;
+}
+
 std::string lease_grant_request(std::int64_t ttl_seconds, lease_id id) {
     std::string out;
     object body(out);
