@@ -23,7 +23,7 @@ namespace dynconf {
 ///
 /// Unlike there, text that is not such a value is refused (`schema_violation`) rather than silently replaced by the
 /// default; tokens, passwords and the DSN are secret; and no setting is required.
-/// Derive from it to add settings: call the base in each override.
+/// Derive from it to add settings (call the base in each override) or to move all of them (override get_config_prefix).
 class DYNCONF_API control_unit_schema : public schema {
 public:
     static constexpr std::string_view default_root = "/APPS/ControlUnit";
