@@ -1,0 +1,419 @@
+#include "wire/message_reader.hpp"
+
+#include "wire/base64.hpp"
+#include "wire/quote.hpp"
+
+#include <boost/json/basic_parser_impl.hpp>
+
+#include <charconv>
+#include <cstring>
+#include <limits>
+#include <utility>
+#include <vector>
+
+namespace dynconf::wire {
+namespace {
+
+// The error members of every generation of gateways, where they stand in a body or a line.
+struct fault_members {
+    std::int64_t code = 0;
+    std::int64_t grpc_code = 0;
+    std::string message;
+    std::string text;           // "error" as text
+    bool is_object = false;     // "error" as object, empty or not
+};
+
+void* enter_fault(void* members) {
+    static_cast<fault_members*>(members)->is_object = true;
+    return members;
+}
+
+constexpr field as_lenient(field f) {
+    f.lenient = true;
+    return f;
+}
+
+// Lenient: these names belong to nobody, and what stands in front of etcd uses them in its own way.
+constexpr field fault_object_fields[] = {
+    as_lenient(scalar<&fault_members::code>("code")),
+    as_lenient(scalar<&fault_members::grpc_code>("grpc_code")),
+    as_lenient(text<&fault_members::message>("message")),
+};
+constexpr shape fault_object{fault_object_fields};
+
+constexpr field fault_fields[] = {
+    as_lenient(scalar<&fault_members::code>("code")),
+    as_lenient(text<&fault_members::message>("message")),
+    {.name = "error", .kind = field_kind::text, .lenient = true, .at = &detail::place<&fault_members::text>,
+     .enter = &enter_fault, .inner = &fault_object},
+};
+
+// "prevKv" for prev_kv.
+bool is_camel_case_of(std::string_view key, std::string_view name) {
+    std::size_t k = 0;
+    for (std::size_t n = 0; n < name.size(); ++n, ++k) {
+        char c = name[n];
+        if (c == '_' && n + 1 < name.size()) {
+            c = name[++n];
+            if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+        }
+        if (k >= key.size() || key[k] != c) return false;
+    }
+    return k == key.size();
+}
+
+bool same(std::string_view key, std::string_view name) {
+    return key.size() == name.size() && std::memcmp(key.data(), name.data(), key.size()) == 0;
+}
+
+// Turns the parser's calls into members. Of an open object it holds a frame; what no shape knows is only counted.
+class handler {
+public:
+    static constexpr std::size_t max_object_size = std::numeric_limits<std::size_t>::max();
+    static constexpr std::size_t max_array_size = std::numeric_limits<std::size_t>::max();
+    static constexpr std::size_t max_key_size = std::numeric_limits<std::size_t>::max();
+    static constexpr std::size_t max_string_size = std::numeric_limits<std::size_t>::max();
+
+    using text_piece = boost::json::string_view;
+    using parser_error = boost::system::error_code;
+
+    handler(const shape& root, void* target) : root_(&root), target_(target) {}
+
+    void reset() {
+        frames_.clear();
+        scratch_.clear();
+        skipped_ = 0;
+        destination_ = nullptr;
+        in_string_ = false;
+        base64_ = {};
+        problem_.clear();
+        fault_ = {};
+    }
+
+    const std::string& problem() const { return problem_; }
+    const fault_members& fault() const { return fault_; }
+
+    bool on_document_begin(parser_error&) { return true; }
+    bool on_document_end(parser_error&) { return true; }
+
+    bool on_object_begin(parser_error& ec) {
+        if (skipped_ != 0) return ++skipped_, true;
+        if (frames_.empty()) return push(*root_, target_);
+        frame& top = frames_.back();
+        const field* f = top.current;
+        if (!f || (f->lenient && !f->inner)) return ++skipped_, true;
+        if (!f->inner || f->repeated != top.in_array) return refuse(ec, "is not what it should be but an object");
+        return push(*f->inner, f->enter(top.owner));
+    }
+
+    bool on_object_end(std::size_t, parser_error&) {
+        if (skipped_ != 0) --skipped_;
+        else frames_.pop_back();
+        return true;
+    }
+
+    bool on_array_begin(parser_error& ec) {
+        if (skipped_ != 0) return ++skipped_, true;
+        if (frames_.empty()) return refuse(ec, "an array instead of an object");
+        frame& top = frames_.back();
+        if (!top.current || top.current->lenient) return ++skipped_, true;
+        if (!top.current->repeated || top.in_array) return refuse(ec, "is not what it should be but an array");
+        top.in_array = true;
+        return true;
+    }
+
+    bool on_array_end(std::size_t, parser_error&) {
+        if (skipped_ != 0) --skipped_;
+        else frames_.back().in_array = false;
+        return true;
+    }
+
+    bool on_key_part(text_piece s, std::size_t, parser_error&) {
+        // Longer than any name: it only has to stay so.
+        if (skipped_ == 0 && scratch_.size() <= longest_name) scratch_.append(s.data(), s.size());
+        return true;
+    }
+
+    bool on_key(text_piece s, std::size_t n, parser_error& ec) {
+        if (skipped_ != 0) return true;
+        if (scratch_.empty()) {
+            select({s.data(), s.size()});
+        } else {
+            on_key_part(s, n, ec);
+            select(scratch_);
+            scratch_.clear();
+        }
+        return true;
+    }
+
+    bool on_string_part(text_piece s, std::size_t, parser_error& ec) {
+        return skipped_ != 0 || take_string(s, ec);
+    }
+
+    bool on_string(text_piece s, std::size_t, parser_error& ec) {
+        return skipped_ != 0 || (take_string(s, ec) && end_string(ec));
+    }
+
+    bool on_number_part(text_piece, parser_error&) { return true; }
+
+    bool on_int64(std::int64_t value, text_piece, parser_error& ec) {
+        const field* f = scalar_field(ec);
+        if (!f) return !ec.failed();
+        if (f->kind == field_kind::int64) return set(f, value);
+        if (f->kind == field_kind::uint64 && value >= 0) return set(f, static_cast<std::uint64_t>(value));
+        if (f->kind == field_kind::event_type && (value == 0 || value == 1))
+            return set(f, value == 0 ? event::kind::put : event::kind::erase);
+        return mismatch(ec, "cannot be this number");
+    }
+
+    bool on_uint64(std::uint64_t value, text_piece, parser_error& ec) {
+        const field* f = scalar_field(ec);
+        if (!f) return !ec.failed();
+        if (f->kind == field_kind::uint64) return set(f, value);
+        return mismatch(ec, "cannot be this number");
+    }
+
+    bool on_double(double, text_piece, parser_error& ec) {
+        return scalar_field(ec) ? mismatch(ec, "cannot be a fraction") : !ec.failed();
+    }
+
+    bool on_bool(bool value, parser_error& ec) {
+        const field* f = scalar_field(ec);
+        if (!f) return !ec.failed();
+        return f->kind == field_kind::flag ? set(f, value) : mismatch(ec, "cannot be true or false");
+    }
+
+    bool on_null(parser_error& ec) {
+        return !frames_.empty() || skipped_ != 0 || refuse(ec, "null instead of an object");
+    }
+
+    bool on_comment_part(text_piece, parser_error&) { return true; }
+    bool on_comment(text_piece, parser_error&) { return true; }
+
+private:
+    static constexpr std::size_t longest_name = 64;
+
+    struct frame {
+        const shape* fields;
+        void* target;
+        const field* current = nullptr;   // of the last key; none when it is unknown
+        void* owner = nullptr;            // whose member that is
+        std::size_t next = 0;             // where the next key most likely is
+        bool in_array = false;
+    };
+
+    bool push(const shape& s, void* target) {
+        frames_.push_back({.fields = &s, .target = target});
+        return true;
+    }
+
+    void select(std::string_view key) {
+        frame& top = frames_.back();
+        const auto fields = top.fields->fields;
+        top.current = nullptr;
+        top.owner = top.target;
+        // Servers write fields in the order of the table, and leave out those that are zero.
+        for (std::size_t i = top.next; i < fields.size(); ++i)
+            if (same(key, fields[i].name)) return found(top, fields, i);
+        for (std::size_t i = 0; i < top.next; ++i)
+            if (same(key, fields[i].name)) return found(top, fields, i);
+        for (std::size_t i = 0; i < fields.size(); ++i)
+            if (is_camel_case_of(key, fields[i].name)) return found(top, fields, i);
+        if (frames_.size() != 1) return;
+        for (const field& f : fault_fields) {
+            if (!same(key, f.name)) continue;
+            top.current = &f;
+            top.owner = &fault_;
+        }
+    }
+
+    static void found(frame& top, std::span<const field> fields, std::size_t i) {
+        top.current = &fields[i];
+        top.next = i + 1;
+    }
+
+    // The field that a scalar is for; none when nobody wants it, or with `ec` when it cannot be here.
+    const field* scalar_field(parser_error& ec) {
+        if (skipped_ != 0) return nullptr;
+        if (frames_.empty()) return refuse(ec, "a single value instead of an object"), nullptr;
+        frame& top = frames_.back();
+        const field* f = top.current;
+        if (!f) return nullptr;
+        if (f->kind == field_kind::object || f->kind == field_kind::refused)
+            return refuse(ec, "is not what it should be but a single value"), nullptr;
+        if (f->repeated != top.in_array) return refuse(ec, "is not an array"), nullptr;
+        return f;
+    }
+
+    template <class T>
+    bool set(const field* f, T value) {
+        *static_cast<T*>(f->at(frames_.back().owner)) = value;
+        return true;
+    }
+
+    bool take_string(text_piece s, parser_error& ec) {
+        if (!in_string_) {
+            in_string_ = true;
+            wanted_ = scalar_field(ec);
+            if (ec.failed()) return false;
+            if (wanted_ && (wanted_->kind == field_kind::bytes || wanted_->kind == field_kind::text)) {
+                destination_ = static_cast<std::string*>(wanted_->at(frames_.back().owner));
+                destination_->clear();
+            }
+        }
+        if (!wanted_) return true;
+        const std::string_view piece(s.data(), s.size());
+        if (!destination_) {
+            // Only short words remain; a longer one only has to stay wrong.
+            if (scratch_.size() <= longest_name) scratch_.append(piece.substr(0, longest_name + 1));
+        } else if (wanted_->kind == field_kind::text) {
+            destination_->append(piece);
+        } else if (!base64_.append(piece, *destination_)) {
+            return mismatch(ec, "is not base64");
+        }
+        return true;
+    }
+
+    bool end_string(parser_error& ec) {
+        const field* f = std::exchange(wanted_, nullptr);
+        std::string* destination = std::exchange(destination_, nullptr);
+        in_string_ = false;
+        if (!f || f->kind == field_kind::text) return true;
+        if (destination) return base64_.finish(*destination) || mismatch(ec, "is not base64");
+        const std::string word = std::exchange(scratch_, {});
+        switch (f->kind) {
+        case field_kind::int64: return parse<std::int64_t>(f, word, ec);
+        case field_kind::uint64: return parse<std::uint64_t>(f, word, ec);
+        case field_kind::event_type:
+            if (word == "PUT") return set(f, event::kind::put);
+            if (word == "DELETE") return set(f, event::kind::erase);
+            return mismatch(ec, "is no type of event");
+        default: return mismatch(ec, "cannot be text");
+        }
+    }
+
+    template <class T>
+    bool parse(const field* f, std::string_view word, parser_error& ec) {
+        T value{};
+        const auto [end, bad] = std::from_chars(word.data(), word.data() + word.size(), value);
+        if (bad == std::errc{} && end == word.data() + word.size()) return set(f, value);
+        return mismatch(ec, "is not a 64-bit integer");
+    }
+
+    bool mismatch(parser_error& ec, std::string_view what) {
+        return frames_.back().current->lenient || refuse(ec, what);
+    }
+
+    bool refuse(parser_error& ec, std::string_view what) {
+        std::string path;
+        for (const frame& f : frames_) {
+            if (!f.current) break;
+            if (!path.empty()) path += '.';
+            path += f.current->name;
+        }
+        if (!path.empty()) problem_ = "field '" + path + "' ";
+        problem_ += what;
+        ec = make_error_code(errc::malformed_response);
+        return false;
+    }
+
+    const shape* root_;
+    void* target_;
+    std::vector<frame> frames_;
+    std::string scratch_;                  // a key that came in pieces, or a word that is not text
+    std::size_t skipped_ = 0;              // open objects and arrays that nobody wants
+    const field* wanted_ = nullptr;        // of the string that is being read
+    std::string* destination_ = nullptr;   // where it goes as it comes
+    bool in_string_ = false;
+    base64_decoder base64_;
+    std::string problem_;
+    fault_members fault_;
+};
+
+}  // namespace
+
+struct message_reader::impl {
+    static constexpr std::size_t quoted = 64;   // of a real answer no more than its header
+
+    impl(const shape& message, void* target, bool in_envelope)
+        : secret(message.secret),
+          result{.name = "result", .kind = field_kind::object, .enter = &enter_result, .inner = &message},
+          line{std::span<const field>(&result, 1)},
+          into{target, false},
+          enveloped(in_envelope),
+          parser(options(), in_envelope ? line : message, in_envelope ? &into : target) {}
+
+    struct envelope {
+        void* target;
+        bool seen;
+    };
+
+    static void* enter_result(void* e) {
+        static_cast<envelope*>(e)->seen = true;
+        return static_cast<envelope*>(e)->target;
+    }
+
+    static boost::json::parse_options options() {
+        boost::json::parse_options o;
+        o.allow_invalid_utf8 = true;   // an error's words are worth reading even so
+        return o;
+    }
+
+    error malformed(std::string words) const {
+        if (!secret && !start.empty()) words += "; it starts with '" + quote(start, quoted) + "'";
+        return {make_error_code(errc::malformed_response), quote(words)};
+    }
+
+    bool secret;
+    field result;
+    shape line;
+    envelope into;
+    bool enveloped;
+    boost::json::basic_parser<handler> parser;
+    std::string start;
+    error_code failure;
+};
+
+message_reader::message_reader(const shape& message, void* target, bool enveloped)
+    : impl_(std::make_unique<impl>(message, target, enveloped)) {}
+
+message_reader::~message_reader() = default;
+
+bool message_reader::write(std::string_view piece) {
+    impl& i = *impl_;
+    if (i.start.size() <= impl::quoted) i.start.append(piece.substr(0, impl::quoted + 1 - i.start.size()));
+    if (i.failure.failed()) return false;
+    if (i.parser.done() || piece.empty()) return true;
+    boost::system::error_code ec;
+    i.parser.write_some(true, piece.data(), piece.size(), ec);
+    i.failure = ec;
+    return !ec.failed();
+}
+
+std::optional<server_fault> message_reader::fault() const {
+    const fault_members& f = impl_->parser.handler().fault();
+    if (f.code == 0 && f.grpc_code == 0 && f.text.empty() && !f.is_object) return std::nullopt;
+    const std::int64_t code = f.grpc_code != 0 ? f.grpc_code : f.code;
+    const bool is_grpc = code > 0 && code <= static_cast<std::int64_t>(grpc_errc::unauthenticated);
+    return server_fault{is_grpc ? static_cast<int>(code) : 0, f.message.empty() ? f.text : f.message};
+}
+
+std::optional<error> message_reader::finish() {
+    impl& i = *impl_;
+    std::optional<error> failed;
+    if (const auto f = fault()) failed = classify(*f);
+    else if (!i.parser.handler().problem().empty()) failed = i.malformed(i.parser.handler().problem());
+    else if (i.failure.failed()) failed = i.malformed("it is not JSON (" + i.failure.message() + ")");
+    else if (i.start.empty()) failed = i.malformed("the body was empty");
+    else if (!i.parser.done()) failed = i.malformed("it ends before its JSON does");
+    else if (i.enveloped && !i.into.seen) failed = i.malformed("it holds neither a result nor an error");
+
+    i.parser.reset();
+    i.parser.handler().reset();
+    i.into.seen = false;
+    i.start.clear();
+    i.failure = {};
+    return failed;
+}
+
+}  // namespace dynconf::wire
