@@ -86,7 +86,7 @@ content::outcome content::apply(const snapshot& base, const std::vector<event>& 
     return out;
 }
 
-content::outcome content::load_local(const snapshot& base, const environment& look_up) {
+content::outcome content::load_local(const snapshot& base, const environment_lookup& look_up) {
     outcome out;
     out.whole = true;
     loaded_settings loaded = load_environment(schema_, look_up);

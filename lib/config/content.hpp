@@ -34,7 +34,7 @@ public:
     /// Events of whole revisions; of several for one key the last counts.
     outcome apply(const snapshot& base, const std::vector<event>& events, revision_t revision);
     /// The environment and the defaults.
-    outcome load_local(const snapshot& base, const environment& look_up);
+    outcome load_local(const snapshot& base, const environment_lookup& look_up);
 
 private:
     /// A text, or null for none, into the editor.

@@ -33,7 +33,7 @@ struct manager_options {
     /// For the client that the manager makes of its settings; their endpoints, credentials and CA file come first.
     client_options client;
     /// Where values come from in local mode and as a fallback.
-    environment look_up = process_environment();
+    environment_lookup look_up = process_environment();
     log_sink log;
 };
 
