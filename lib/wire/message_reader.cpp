@@ -398,6 +398,8 @@ std::optional<server_fault> message_reader::fault() const {
     return server_fault{is_grpc ? static_cast<int>(code) : 0, f.message.empty() ? f.text : f.message};
 }
 
+const std::string& message_reader::message() const { return impl_->parser.handler().fault().message; }
+
 std::optional<error> message_reader::finish() {
     impl& i = *impl_;
     std::optional<error> failed;
