@@ -41,12 +41,11 @@ bool mirror_core::concerns_us(const event& e) const noexcept {
 
 asio::awaitable<result<mirror_step>> mirror_core::next() {
     for (;;) {
-        if (list_needed_) co_return co_await load();
-        watch_loop::step step = co_await watch_.next();
-        if (co_await transport::was_cancelled()) {
-            // What was cut is asked for again; what was read already must not get lost.
-            if (!std::holds_alternative<watch_loop::batch>(step)) co_return cancelled();
+        if (list_needed_) {
+            if (co_await transport::was_cancelled()) co_return cancelled();
+            co_return co_await load();
         }
+        watch_loop::step step = co_await watch_.next();
         if (auto* batch = std::get_if<watch_loop::batch>(&step)) {
             std::erase_if(batch->events, [this](const event& e) { return !concerns_us(e); });
             replica_.apply(batch->events, batch->revision);
@@ -72,6 +71,7 @@ asio::awaitable<result<mirror_step>> mirror_core::next() {
             co_return s;
         }
         if (auto* down = std::get_if<watch_loop::interrupted>(&step)) {
+            if (co_await transport::was_cancelled()) co_return cancelled();
             core_->log(log_level::warning, "watch_interrupted", down->why.message());
             co_return interrupted(std::move(down->why), down->pause);
         }
