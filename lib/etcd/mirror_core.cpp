@@ -96,7 +96,7 @@ asio::awaitable<result<range_response>> mirror_core::list() {
     range_options options;
     for (const key_range& range : ranges_) {
         auto part = co_await range_pages(*core_, range, options);
-        if (!part) co_return std::move(part.error());
+        if (!part) co_return part.error();
         if (options.revision == 0) {   // all further ranges at the revision of the first
             whole.header = part->header;
             options.revision = part->header.revision;
@@ -118,7 +118,7 @@ asio::awaitable<result<mirror_step>> mirror_core::load() {
         if (co_await transport::was_cancelled()) co_return cancelled();
         pause_ = list_backoff_.failed(client_core::clock::now());
         core_->log(log_level::warning, "load_failed", listed.error().message());
-        co_return interrupted(std::move(listed.error()), pause_);
+        co_return interrupted(listed.error(), pause_);
     }
     list_backoff_.succeeded(client_core::clock::now());
 
