@@ -91,7 +91,7 @@ struct error {
     error_code code;
     std::string detail;
 
-    /// "<detail>: <code's message>", or the message alone.
+    /// "<detail>: <code's message>"; each alone when there is no detail, or when it holds the message already.
     DYNCONF_API std::string message() const;
 
     friend bool operator==(const error& a, const error_code& b) { return a.code == b; }

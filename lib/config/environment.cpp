@@ -4,7 +4,7 @@
 
 namespace dynconf {
 
-environment process_environment() {
+environment_lookup process_environment() {
     return [](const std::string& variable) -> std::optional<std::string> {
         if (const char* text = std::getenv(variable.c_str())) return std::string(text);
         return std::nullopt;

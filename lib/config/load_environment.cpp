@@ -12,7 +12,7 @@ entry default_entry(const compiled_schema& schema, std::string_view name, std::o
     return made;
 }
 
-loaded_settings load_environment(const compiled_schema& schema, const environment& look_up) {
+loaded_settings load_environment(const compiled_schema& schema, const environment_lookup& look_up) {
     loaded_settings out;
     out.entries.reserve(schema.names().size());
     for (const auto& name : schema.names()) {

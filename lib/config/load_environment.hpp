@@ -24,6 +24,6 @@ entry default_entry(const compiled_schema& schema, std::string_view name, std::o
 
 /// Every mapped setting from the environment. A variable that is not set gives the default; one that is refused gives
 /// the default and a rejection; a required setting without a value is null and a rejection (`required_missing`).
-loaded_settings load_environment(const compiled_schema& schema, const environment& look_up);
+loaded_settings load_environment(const compiled_schema& schema, const environment_lookup& look_up);
 
 }  // namespace dynconf::detail

@@ -21,22 +21,22 @@ bool says_true(std::string_view text) {
                       [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a - 'A' + 'a' : a) == b; });
 }
 
-void fill_text(std::optional<std::string>& field, const environment& look_up, const char* variable) {
+void fill_text(std::optional<std::string>& field, const environment_lookup& look_up, const char* variable) {
     if (field && !field->empty()) return;
     field = look_up(variable);
     if (field && field->empty()) field.reset();
 }
 
-void fill_flag(std::optional<bool>& field, const environment& look_up, const char* variable) {
+void fill_flag(std::optional<bool>& field, const environment_lookup& look_up, const char* variable) {
     if (field) return;
     if (const auto text = look_up(variable); text && !text->empty()) field = says_true(*text);
 }
 
 }  // namespace
 
-settings settings::from_environment(const environment& look_up) { return settings().or_environment(look_up); }
+settings settings::from_environment(const environment_lookup& look_up) { return settings().or_environment(look_up); }
 
-settings settings::or_environment(const environment& look_up) const {
+settings settings::or_environment(const environment_lookup& look_up) const {
     settings out = *this;
     if (out.endpoints)
         std::erase_if(*out.endpoints, [](const std::string& e) { return trimmed(e).empty(); });

@@ -17,7 +17,7 @@ struct server_fault {
     std::string message;
 };
 
-/// `what` says what was asked, e.g. "range /v3/kv/range at http://127.0.0.1:2379".
+/// The detail is the server's words alone; who asked what of whom is the caller's to add.
 error classify(const server_fault& fault);
 
 /// A whole unary answer whose status is not 200, or whose body is not the expected message.

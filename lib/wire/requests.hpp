@@ -20,6 +20,7 @@ std::string txn_request(const txn&);
 /// Several creates, one JSON object each, in one body: nothing may follow on that connection.
 std::string watch_request(std::span<const watch_create>);
 std::string authenticate_request(std::string_view name, std::string_view password);
+std::string compaction_request(revision_t revision);
 std::string lease_grant_request(std::int64_t ttl_seconds, lease_id id);
 std::string lease_revoke_request(lease_id id);
 std::string lease_keep_alive_request(std::span<const lease_id>);

@@ -35,10 +35,10 @@ struct settings {
     std::optional<bool> use_local_config;
 
     /// All from the environment, as it is now.
-    DYNCONF_API static settings from_environment(const environment& look_up = process_environment());
+    DYNCONF_API static settings from_environment(const environment_lookup& look_up = process_environment());
 
     /// A copy in which the fields that are not set here are taken from the environment.
-    DYNCONF_API settings or_environment(const environment& look_up = process_environment()) const;
+    DYNCONF_API settings or_environment(const environment_lookup& look_up = process_environment()) const;
 
     /// ("/dev" if dev) + the root, which gets a slash in front, none at the end, and no blanks around it.
     /// `default_root` serves when no root is set; without either this is "/dev" or empty.

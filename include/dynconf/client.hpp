@@ -1,0 +1,34 @@
+#pragma once
+
+#include <dynconf/detail/export.hpp>
+#include <dynconf/options.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <memory>
+
+namespace dynconf {
+
+namespace etcd { class client_core; }
+namespace detail { struct client_access; }
+
+/// The connection to one etcd cluster: endpoints, sessions, token. A handle; copies share the same core, and operations
+/// under way keep it alive. Does nothing until a facet (`kv`, `watcher`, `maintenance`, `mirror`) asks for something, and
+/// has no thread of its own: all its work runs on a strand of `executor`. Safe to use from any thread.
+class DYNCONF_API client {
+public:
+    using executor_type = boost::asio::any_io_executor;
+
+    /// Throws std::invalid_argument for options that cannot work; the message names the culprit.
+    explicit client(executor_type executor, client_options options = {});
+
+    executor_type get_executor() const noexcept;
+
+private:
+    friend detail::client_access;
+
+    executor_type executor_;
+    std::shared_ptr<etcd::client_core> core_;
+};
+
+}  // namespace dynconf

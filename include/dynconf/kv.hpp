@@ -1,0 +1,83 @@
+#pragma once
+
+#include <dynconf/client.hpp>
+#include <dynconf/detail/export.hpp>
+#include <dynconf/detail/initiate.hpp>
+#include <dynconf/txn.hpp>
+#include <dynconf/types.hpp>
+
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace dynconf {
+
+/// Keys and values. A handle; safe to use from any thread.
+///
+/// Every operation completes with `void(error_code, Response)`, or throws `exception` with the default token. Reads are
+/// repeated on other endpoints within `client_options::total_timeout`; they take `terminal` and `total` cancellation. A
+/// write is repeated only when etcd surely did not execute it, and takes `terminal` cancellation: it may then have been
+/// executed.
+class kv {
+public:
+    DYNCONF_API explicit kv(const client& c);
+
+    /// The keys of a range, linearizable unless the options say otherwise. A missing key is an empty answer, not an error.
+    /// One request, whose answer may be large: `range_pages` is kinder to the server.
+    template <class Token = default_token>
+    auto range(key_range keys, range_options options = {}, Token&& token = {}) {
+        return detail::initiate<range_response>(std::forward<Token>(token),
+            [c = core_, keys = std::move(keys), options](detail::erased_handler<range_response> h) mutable {
+                start_range(c, std::move(keys), options, std::move(h));
+            });
+    }
+
+    /// All of a range, read in pages of `client_options::page_size` at one revision, which is the header's. `limit` bounds
+    /// the whole. server_errc::compacted when that revision was compacted meanwhile: ask again.
+    template <class Token = default_token>
+    auto range_pages(key_range keys, range_options options = {}, Token&& token = {}) {
+        return detail::initiate<range_response>(std::forward<Token>(token),
+            [c = core_, keys = std::move(keys), options](detail::erased_handler<range_response> h) mutable {
+                start_range_pages(c, std::move(keys), options, std::move(h));
+            });
+    }
+
+    /// Errors: server_errc::empty_key, key_not_found (with ignore_value or ignore_lease), lease_not_found, no_space...
+    template <class Token = default_token>
+    auto put(std::string key, std::string value, put_options options = {}, Token&& token = {}) {
+        return detail::initiate<put_response>(std::forward<Token>(token),
+            [c = core_, key = std::move(key), value = std::move(value), options](detail::erased_handler<put_response> h) mutable {
+                start_put(c, std::move(key), std::move(value), options, std::move(h));
+            });
+    }
+
+    /// Deletes all keys of a range; how many there were is in the answer.
+    template <class Token = default_token>
+    auto delete_range(key_range keys, delete_options options = {}, Token&& token = {}) {
+        return detail::initiate<delete_response>(std::forward<Token>(token),
+            [c = core_, keys = std::move(keys), options](detail::erased_handler<delete_response> h) mutable {
+                start_delete_range(c, std::move(keys), options, std::move(h));
+            });
+    }
+
+    /// Executes a transaction. One without puts and deletes counts as a read.
+    template <class Token = default_token>
+    auto commit(txn what, Token&& token = {}) {
+        return detail::initiate<txn_response>(std::forward<Token>(token),
+            [c = core_, what = std::move(what)](detail::erased_handler<txn_response> h) mutable {
+                start_commit(c, std::move(what), std::move(h));
+            });
+    }
+
+private:
+    using core = std::shared_ptr<etcd::client_core>;
+    DYNCONF_API static void start_range(core, key_range, range_options, detail::erased_handler<range_response>);
+    DYNCONF_API static void start_range_pages(core, key_range, range_options, detail::erased_handler<range_response>);
+    DYNCONF_API static void start_put(core, std::string, std::string, put_options, detail::erased_handler<put_response>);
+    DYNCONF_API static void start_delete_range(core, key_range, delete_options, detail::erased_handler<delete_response>);
+    DYNCONF_API static void start_commit(core, txn, detail::erased_handler<txn_response>);
+
+    core core_;
+};
+
+}  // namespace dynconf

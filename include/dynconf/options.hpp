@@ -1,0 +1,60 @@
+#pragma once
+
+#include <dynconf/log.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace dynconf {
+
+struct credentials {
+    std::string username;
+    std::string password;
+};
+
+struct tls_options {
+    /// PEM file of the accepted authorities; empty: the system's store.
+    std::string ca_file;
+};
+
+/// How the pause between two tries grows: `first`, then `factor` times the last, up to `most`, each shortened at
+/// random by up to `jitter`. It starts over only after `healthy` without a failure.
+struct backoff_options {
+    std::chrono::milliseconds first{250};
+    std::chrono::milliseconds most{20'000};
+    double factor = 2.0;
+    double jitter = 0.25;
+    std::chrono::milliseconds healthy{10'000};
+};
+
+struct client_options {
+    /// See `endpoint`; tried in this order, a working one is kept.
+    std::vector<std::string> endpoints{"http://127.0.0.1:2379"};
+    /// Password login. The token is fetched when first needed and again when the server refuses it.
+    std::optional<credentials> auth;
+    tls_options tls;
+
+    std::chrono::milliseconds connect_timeout{3'000};   ///< Name resolution, and again each address.
+    std::chrono::milliseconds tls_timeout{5'000};       ///< TLS handshake.
+    /// One try of a call. etcd itself gives up after 7 s without a quorum; less hides its reason.
+    std::chrono::milliseconds request_timeout{8'000};
+    std::chrono::milliseconds total_timeout{20'000};    ///< A call with all its tries and pauses.
+    std::chrono::milliseconds created_timeout{5'000};   ///< Until a watch is confirmed.
+
+    unsigned max_rounds = 3;            ///< How often a call that may be repeated goes through the endpoints.
+    std::size_t max_connections = 16;   ///< For each endpoint, watches not counted; further calls wait.
+    std::chrono::milliseconds idle_timeout{120'000};    ///< An unused connection older than this is not used again.
+    std::size_t max_response_bytes = std::size_t{512} << 20;   ///< One answer.
+    std::size_t max_message_bytes = std::size_t{256} << 20;    ///< One message of a watch.
+    /// Page size of long ranges. Small pages are slow: each makes the server walk the rest of the range.
+    std::int64_t page_size = 10'000;
+    /// Refuse to be served by a member that has lost its leader: 503 instead of a hang, an end instead of silence.
+    bool require_leader = true;
+    backoff_options backoff;
+    log_sink log;
+};
+
+}  // namespace dynconf

@@ -1,0 +1,221 @@
+#include "etcd/client_core.hpp"
+
+#include "wire/requests.hpp"
+
+#include <boost/asio/detached.hpp>
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+namespace dynconf::etcd {
+
+namespace {
+
+/// The server ends a call a little earlier than we do: then its reason is heard, and nothing goes on without us.
+std::chrono::milliseconds server_limit(std::chrono::milliseconds limit) {
+    return std::max(std::chrono::milliseconds(1), limit - std::max(limit / 20, std::chrono::milliseconds(1)));
+}
+
+error in_context(error e, const call& what, const std::string& where) {
+    std::string detail = std::string(what.name) + " at " + where;
+    if (!e.detail.empty()) detail += ": " + e.detail;
+    return {e.code, std::move(detail)};
+}
+
+/// A call may see its token refused because it expired and once more because users changed meanwhile.
+constexpr unsigned most_refreshes = 3;
+
+}  // namespace
+
+std::shared_ptr<client_core> client_core::make(const asio::any_io_executor& executor, client_options options) {
+    std::vector<endpoint> endpoints;
+    for (const std::string& text : options.endpoints) {
+        auto parsed = endpoint::parse_list(text);
+        if (!parsed) throw std::invalid_argument("dynconf: " + parsed.error().message());
+        endpoints.insert(endpoints.end(), parsed->begin(), parsed->end());
+    }
+    if (endpoints.empty()) throw std::invalid_argument("dynconf: no endpoint was given");
+    if (options.auth && options.auth->username.empty()) throw std::invalid_argument("dynconf: credentials without a user name");
+    if (options.page_size < 1) throw std::invalid_argument("dynconf: page_size must be positive");
+    if (options.max_connections == 0) throw std::invalid_argument("dynconf: max_connections must be positive");
+    return std::make_shared<client_core>(made_by_make{}, executor, std::move(options), std::move(endpoints));
+}
+
+client_core::client_core(made_by_make, const asio::any_io_executor& executor, client_options options, std::vector<endpoint> endpoints)
+    : strand_(asio::make_strand(executor)), options_(std::move(options)), rotation_(endpoints.size()),
+      tokens_(options_.auth.has_value()), token_changed_(strand_), random_(policy::system_random()) {
+    const auto connector = std::make_shared<transport::connector>(strand_, options_);
+    for (endpoint& e : endpoints)
+        pools_.push_back(std::make_shared<transport::session_pool>(strand_, connector, std::move(e), options_));
+}
+
+void client_core::log(log_level level, std::string_view event, std::string text) const {
+    if (options_.log) options_.log({level, event, std::move(text)});
+}
+
+asio::awaitable<bool> client_core::sleep(std::chrono::milliseconds d) {
+    asio::steady_timer timer(strand_, d);
+    co_await timer.async_wait(transport::as_result);
+    co_return !co_await transport::was_cancelled();
+}
+
+std::string client_core::request(const call& what, std::string_view body, const endpoint& to, std::string_view token,
+                                 std::chrono::milliseconds limit) const {
+    std::string text;
+    text.reserve(320 + token.size() + body.size());
+    text.append("POST ").append(what.path).append(" HTTP/1.1\r\nHost: ").append(to.authority());
+    text.append("\r\nContent-Type: application/json\r\nContent-Length: ").append(std::to_string(body.size()));
+    if (!token.empty()) text.append("\r\nAuthorization: ").append(token);   // bare: "Bearer" is refused before 3.5.32
+    if (what.needs_leader && options_.require_leader) text.append("\r\nGrpc-Metadata-hasleader: true");
+    if (limit.count() > 0) text.append("\r\nGrpc-Timeout: ").append(std::to_string(server_limit(limit).count())).append("m");
+    text.append("\r\n\r\n").append(body);
+    return text;
+}
+
+asio::awaitable<boost::system::result<void, client_core::failure>> client_core::attempt(
+    const call& what, const std::string& body, reply& answer, std::size_t index, std::string_view token, time_point due) {
+    using policy::stage;
+    auto session = co_await pools_[index]->acquire(due);
+    if (!session) co_return failure{stage::not_sent, session.error()};
+    transport::http_session& http = **session;
+
+    const auto limit = std::min<clock::duration>(options_.request_timeout, due - clock::now());
+    const auto limit_ms = std::chrono::duration_cast<std::chrono::milliseconds>(limit);
+    if (limit_ms.count() <= 0) co_return failure{stage::not_sent, {errc::deadline_exceeded, {}}};
+    http.expires_at(clock::now() + limit);
+    const std::string text = request(what, body, pools_[index]->to(), token, limit_ms);
+
+    result<void> sent = co_await http.send(text, answer, options_.max_response_bytes);
+    if (!sent) co_return failure{http.request_left() ? stage::sent : stage::not_sent, sent.error()};
+    for (;;) {
+        result<bool> complete = co_await http.read_some();
+        if (!complete) {
+            // Where the decoder stopped the exchange it knows best what was wrong.
+            if (complete.error().code == errc::malformed_response)
+                if (auto why = answer.finish(); !why) co_return failure{stage::sent, why.error()};
+            co_return failure{stage::sent, complete.error()};
+        }
+        if (*complete) break;
+    }
+    http.no_deadline();
+    auto taken = answer.finish();
+    if (!taken) co_return failure{stage::answered, taken.error()};
+    co_return boost::system::result<void, failure>();
+}
+
+asio::awaitable<result<void>> client_core::perform(const call& what, const std::string& body, reply& answer) {
+    const time_point due = clock::now() + options_.total_timeout;
+    policy::backoff pauses(options_.backoff, random_);
+    unsigned tries = 0;
+    unsigned refreshes = 0;
+    for (;;) {
+        policy::token_state::send use{{}, 0};
+        if (what.authenticated) {
+            auto got = co_await token(due);
+            if (!got) co_return got.error();
+            use = std::move(*got);
+        }
+        const std::size_t index = rotation_.current();
+        const std::string where = pools_[index]->to().to_string();
+        auto outcome = co_await attempt(what, body, answer, index, use.token, due);
+        if (outcome) co_return result<void>();
+        failure failed = outcome.error();
+        if (co_await transport::was_cancelled())
+            co_return in_context({asio::error::operation_aborted, {}}, what, where);
+
+        policy::verdict verdict = policy::decide(what.safety, failed.how_far, failed.why.code);
+        if (verdict == policy::verdict::refresh_token) {
+            if (!what.authenticated || !tokens_.has_credentials() || ++refreshes > most_refreshes)
+                verdict = policy::verdict::give_up;
+            else
+                tokens_.refused(use.number);
+        }
+        if (verdict == policy::verdict::refresh_token) continue;
+        if (policy::member_is_unfit(failed.why.code)) rotation_.failed(index);
+        error why = in_context(std::move(failed.why), what, where);
+        if (verdict == policy::verdict::give_up) {
+            if (what.safety == policy::safety::at_most_once && !policy::surely_not_executed(failed.how_far, why.code))
+                why.detail += " (it may have been executed)";
+            co_return why;
+        }
+
+        ++tries;
+        if (tries >= options_.max_rounds * pools_.size()) {
+            if (pools_.size() == 1) co_return why;
+            co_return error{errc::no_endpoint_available, why.message()};
+        }
+        if (tries % pools_.size() == 0) {
+            const auto pause = pauses.failed(clock::now());
+            if (clock::now() + pause >= due) co_return why;
+            if (!co_await sleep(pause)) co_return in_context({asio::error::operation_aborted, {}}, what, where);
+        }
+    }
+}
+
+asio::awaitable<result<policy::token_state::send>> client_core::token(time_point due) {
+    using policy::token_state;
+    for (;;) {
+        token_state::answer answer = tokens_.next(clock::now());
+        if (auto* have = std::get_if<token_state::send>(&answer)) co_return std::move(*have);
+        if (auto* no = std::get_if<token_state::refuse>(&answer)) co_return std::move(no->why);
+        if (std::holds_alternative<token_state::fetch>(answer)) {
+            // On its own feet: that this caller is cancelled must not cost the others their token.
+            auto flight = [self = shared_from_this()]() -> asio::awaitable<void> {
+                const std::shared_ptr<client_core> core = self;
+                co_await core->fetch_token();
+            };
+            asio::co_spawn(strand_, std::move(flight), asio::detached);
+        }
+        co_await token_changed_.wait(due);
+        if (co_await transport::was_cancelled()) co_return error{asio::error::operation_aborted, "authenticate"};
+        if (clock::now() >= due) co_return error{errc::deadline_exceeded, "authenticate"};
+    }
+}
+
+asio::awaitable<void> client_core::fetch_token() {
+    const std::string body = wire::authenticate_request(options_.auth->username, options_.auth->password);
+    call what;
+    what.name = "authenticate";
+    what.path = "/v3/auth/authenticate";
+    what.authenticated = false;
+    auto answer = co_await unary<wire::authenticate_response>(what, body);
+    if (answer) {
+        tokens_.fetched(std::move(answer->token));
+        log(log_level::debug, "token_fetched", "authenticated as " + options_.auth->username);
+    } else if (answer.error().code == server_errc::auth_not_enabled) {
+        tokens_.not_enabled();
+        log(log_level::info, "auth_not_enabled", "credentials were given, but etcd has authentication switched off");
+    } else {
+        log(log_level::warning, "authenticate_failed", answer.error().message());
+        tokens_.fetch_failed(answer.error(), clock::now());
+    }
+    token_changed_.notify_all();
+}
+
+asio::awaitable<result<client_core::stream>> client_core::open_stream(call what, const std::string& body,
+                                                                      transport::response_sink& sink) {
+    auto use = co_await token(clock::now() + options_.total_timeout);
+    if (!use) co_return use.error();
+    stream opened;
+    opened.index = rotation_.current();
+    opened.token = use->number;
+    const endpoint& to = pools_[opened.index]->to();
+    opened.endpoint = to.to_string();
+    auto session = co_await pools_[opened.index]->connect();
+    if (!session) {
+        rotation_.failed(opened.index);
+        co_return in_context(session.error(), what, opened.endpoint);
+    }
+    opened.session = std::move(*session);
+    opened.session->expires_at(clock::now() + options_.created_timeout);
+    const std::string text = request(what, body, to, use->token, std::chrono::milliseconds(0));
+    auto sent = co_await opened.session->send(text, sink, transport::unlimited);
+    if (!sent) {
+        rotation_.failed(opened.index);
+        co_return in_context(sent.error(), what, opened.endpoint);
+    }
+    co_return opened;
+}
+
+}  // namespace dynconf::etcd

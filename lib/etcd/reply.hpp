@@ -1,0 +1,67 @@
+#pragma once
+
+#include <dynconf/error.hpp>
+
+#include "transport/http_session.hpp"
+#include "wire/classify.hpp"
+#include "wire/decoder.hpp"
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+
+namespace dynconf::etcd {
+
+/// Takes the answer of one unary call: a message, or whatever the gateway says instead.
+class reply : public transport::response_sink {
+public:
+    void on_head(unsigned status) override {
+        status_ = status;
+        refusal_.clear();
+        restart();
+    }
+
+    bool on_body(std::string_view piece) override {
+        if (status_ == ok) return write(piece);
+        refusal_.append(piece.substr(0, std::min(piece.size(), most_refusal - refusal_.size())));
+        return true;
+    }
+
+    /// To be asked once the exchange is complete.
+    result<void> finish() {
+        if (status_ == ok) return take();
+        return wire::classify(status_, refusal_);
+    }
+
+protected:
+    virtual void restart() = 0;
+    virtual bool write(std::string_view piece) = 0;
+    virtual result<void> take() = 0;
+
+private:
+    static constexpr unsigned ok = 200;
+    static constexpr std::size_t most_refusal = 64 * 1024;
+
+    unsigned status_ = 0;
+    std::string refusal_;
+};
+
+template <class Message>
+class message_reply final : public reply {
+public:
+    Message message;
+
+private:
+    void restart() override { decoder_ = wire::decoder<Message>(); }
+    bool write(std::string_view piece) override { return decoder_.write(piece); }
+    result<void> take() override {
+        result<Message> r = decoder_.finish();
+        if (!r) return r.error();
+        message = std::move(*r);
+        return {};
+    }
+
+    wire::decoder<Message> decoder_;
+};
+
+}  // namespace dynconf::etcd

@@ -1,0 +1,76 @@
+#include "policy/retry.hpp"
+
+#include <boost/asio/error.hpp>
+
+namespace dynconf::policy {
+
+bool token_was_refused(const error_code& code) noexcept {
+    return code == server_errc::invalid_auth_token      // expired, revoked, or issued by another store
+        || code == server_errc::user_empty              // auth was switched on
+        || code == server_errc::auth_old_revision;      // users or roles changed since it was issued
+}
+
+bool member_is_unfit(const error_code& code) noexcept {
+    if (code.category() == server_category()) {
+        switch (static_cast<server_errc>(code.value())) {
+            case server_errc::no_leader:
+            case server_errc::not_leader:
+            case server_errc::leader_changed:
+            case server_errc::stopped:
+            case server_errc::timeout:
+            case server_errc::timeout_leader_failure:
+            case server_errc::timeout_connection_lost:
+            case server_errc::timeout_applied_index:
+            case server_errc::unhealthy:
+            case server_errc::not_supported_for_learner:
+            case server_errc::too_many_requests:
+            case server_errc::canceled:
+            case server_errc::deadline_exceeded: return true;
+            default: return false;
+        }
+    }
+    if (code.category() == grpc_category()) {
+        switch (static_cast<grpc_errc>(code.value())) {
+            case grpc_errc::canceled:            // "grpc: the client connection is closing": the gateway shuts down
+            case grpc_errc::unknown:             // 3.4 says so for a deadline without a leader
+            case grpc_errc::deadline_exceeded:
+            case grpc_errc::internal:            // "server closed the stream without sending trailers"
+            case grpc_errc::unavailable: return true;
+            default: return false;
+        }
+    }
+    if (code.category() == dynconf_category()) {
+        switch (static_cast<errc>(code.value())) {
+            case errc::deadline_exceeded:
+            case errc::connection_closed:
+            case errc::protocol_mismatch:
+            case errc::gateway_disabled:
+            case errc::malformed_response:
+            case errc::unexpected_status:
+            case errc::not_acknowledged:
+            case errc::watch_ended: return true;
+            default: return false;
+        }
+    }
+    return code != boost::asio::error::operation_aborted;   // sockets, TLS, resolver
+}
+
+bool surely_not_executed(stage how_far, const error_code& code) noexcept {
+    if (how_far == stage::not_sent) return true;
+    if (how_far == stage::sent) return false;
+    // Refused before proposing; see docs/gateway.md for how each was found out.
+    if (code == server_errc::no_leader || code == server_errc::too_many_requests
+        || code == server_errc::not_supported_for_learner || code == server_errc::leader_changed
+        || code == errc::gateway_disabled || token_was_refused(code))
+        return true;
+    return !member_is_unfit(code);   // what is left says that the request itself was refused
+}
+
+verdict decide(safety kind, stage how_far, const error_code& code) noexcept {
+    if (how_far == stage::answered && token_was_refused(code)) return verdict::refresh_token;
+    if (!member_is_unfit(code)) return verdict::give_up;
+    if (kind == safety::at_most_once && !surely_not_executed(how_far, code)) return verdict::give_up;
+    return verdict::try_elsewhere;
+}
+
+}  // namespace dynconf::policy

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <dynconf/error.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <variant>
+
+namespace dynconf::policy {
+
+/// What to send as authentication token, shared by all calls of a client. Single flight: the first caller that needs
+/// a newer token fetches it, the others wait for that one.
+class token_state {
+public:
+    using time_point = std::chrono::steady_clock::time_point;
+    /// Counts what was to be sent; a caller remembers which one it used.
+    using generation = std::uint64_t;
+
+    struct send { std::string token; generation number; };   ///< Empty token: send none.
+    struct fetch {};                                         ///< Start a flight, then wait like the others.
+    struct wait {};                                          ///< A flight is under way.
+    struct refuse { error why; };                            ///< A fetch failed a moment ago; asking again would only cost bcrypt.
+    using answer = std::variant<send, fetch, wait, refuse>;
+
+    /// Without credentials the answer is always to send none.
+    explicit token_state(bool has_credentials, std::chrono::milliseconds cool_off = std::chrono::seconds(1)) noexcept
+        : has_credentials_(has_credentials), cool_off_(cool_off) {}
+
+    /// What a new try should do. An answer `fetch` opens the flight, which must end in one of the three below.
+    answer next(time_point now);
+    /// The server refused what was sent under this generation; no matter if a newer one is there already.
+    void refused(generation number) noexcept {
+        if (number == number_) valid_ = false;
+    }
+
+    void fetched(std::string token) noexcept;
+    /// The server has authentication switched off: send none until it refuses that.
+    void not_enabled() noexcept;
+    void fetch_failed(error why, time_point now);
+
+    bool has_credentials() const noexcept { return has_credentials_; }
+
+private:
+    bool has_credentials_;
+    std::chrono::milliseconds cool_off_;
+    bool valid_ = false;
+    bool flying_ = false;
+    std::string token_;
+    generation number_ = 0;
+    bool failed_ = false;
+    error failure_;
+    time_point failed_at_{};
+};
+
+}  // namespace dynconf::policy

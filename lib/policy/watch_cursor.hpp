@@ -1,0 +1,41 @@
+#pragma once
+
+#include <dynconf/error.hpp>
+#include <dynconf/types.hpp>
+
+#include "wire/messages.hpp"
+
+#include <variant>
+#include <vector>
+
+namespace dynconf::policy {
+
+/// What the messages of one watch mean. Whole revisions come out, in order, each once, across any number of streams.
+class watch_cursor {
+public:
+    struct nothing {};                                        ///< A replay, or a revision that is still incomplete.
+    struct confirmed { response_header header; };             ///< The stream serves this watch.
+    struct apply { revision_t revision; std::vector<event> events; };   ///< Whole revisions up to `revision`.
+    struct alive { revision_t revision; };                    ///< Progress: the member is there. No proof of freshness.
+    struct history_lost { revision_t compact_revision; };     ///< Load again.
+    struct broken { error why; };                             ///< The server ended this watch.
+    using step = std::variant<nothing, confirmed, apply, alive, history_lost, broken>;
+
+    /// Watches from `next` on; 0: from whatever revision the first confirmation names.
+    explicit watch_cursor(revision_t next) noexcept : next_(next) {}
+
+    /// Where the next stream has to start. Moves only past whole revisions.
+    revision_t next_revision() const noexcept { return next_; }
+    /// A new stream was opened: what the last one left incomplete is forgotten, it will come again.
+    void stream_opened() noexcept { pending_.clear(); }
+
+    step on(wire::watch_response message);
+
+private:
+    step on_events(wire::watch_response message);
+
+    revision_t next_;
+    std::vector<event> pending_;   // the incomplete last revision of a fragmented message
+};
+
+}  // namespace dynconf::policy

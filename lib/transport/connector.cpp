@@ -1,0 +1,114 @@
+#include "transport/connector.hpp"
+
+#include "transport/condition.hpp"
+#include "transport/deadline.hpp"
+#include "transport/socket_stream.hpp"
+
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+
+#include <utility>
+#include <vector>
+
+namespace dynconf::transport {
+
+using asio::ip::tcp;
+
+namespace {
+
+/// The resolver cannot be interrupted while the system looks a name up, so the wait for it is ended instead.
+struct lookup {
+    explicit lookup(const asio::any_io_executor& executor) : resolver(executor), arrived(executor) {}
+
+    tcp::resolver resolver;
+    condition arrived;
+    bool done = false;
+    boost::system::error_code ec;
+    std::vector<tcp::endpoint> found;
+};
+
+}  // namespace
+
+connector::connector(asio::any_io_executor executor, const client_options& options)
+    : executor_(std::move(executor)), connect_timeout_(options.connect_timeout), tls_timeout_(options.tls_timeout),
+      tls_options_(options.tls) {}
+
+asio::awaitable<result<std::unique_ptr<byte_stream>>> connector::connect(endpoint to) {
+    if (to.kind() == endpoint::scheme::unix_socket) co_return co_await connect_unix(to);
+    co_return co_await connect_tcp(to);
+}
+
+asio::awaitable<result<std::vector<tcp::endpoint>>> connector::resolve(const endpoint& to) {
+    boost::system::error_code not_literal;
+    const asio::ip::address literal = asio::ip::make_address(to.host(), not_literal);
+    if (!not_literal) co_return std::vector<tcp::endpoint>(1, tcp::endpoint(literal, to.port()));
+
+    const auto state = std::make_shared<lookup>(executor_);
+    state->resolver.async_resolve(to.host(), std::to_string(to.port()),
+                                  [state](const boost::system::error_code& ec, const tcp::resolver::results_type& found) {
+                                      state->done = true;
+                                      state->ec = ec;
+                                      for (const auto& entry : found) state->found.push_back(entry.endpoint());
+                                      state->arrived.notify_all();
+                                  });
+    if (!state->done) co_await state->arrived.wait(std::chrono::steady_clock::now() + connect_timeout_);
+    if (!state->done) {
+        state->resolver.cancel();
+        if (co_await was_cancelled()) co_return error{asio::error::operation_aborted, {}};
+        co_return error{errc::deadline_exceeded, "name resolution of '" + to.host() + "'"};
+    }
+    if (state->ec) co_return error{state->ec, "name resolution of '" + to.host() + "'"};
+    co_return std::move(state->found);
+}
+
+asio::awaitable<result<std::unique_ptr<byte_stream>>> connector::connect_tcp(const endpoint& to) {
+    if (to.uses_tls() && !tls_) {
+        auto made = tls_context::make(tls_options_);
+        if (!made) co_return made.error();
+        tls_ = std::move(*made);
+    }
+    auto addresses = co_await resolve(to);
+    if (!addresses) co_return addresses.error();
+
+    error last{errc::no_endpoint_available, "'" + to.host() + "' has no address"};
+    for (const tcp::endpoint& address : *addresses) {
+        tcp::socket socket(executor_);
+        deadline limit(executor_, [&socket] {
+            boost::system::error_code ignored;
+            socket.close(ignored);
+        });
+        limit.expires_after(connect_timeout_);
+        auto [ec] = co_await socket.async_connect(address, as_result);
+        limit.disarm();
+        if (co_await was_cancelled()) co_return error{asio::error::operation_aborted, {}};
+        if (limit.expired()) {
+            last = {errc::deadline_exceeded, "connect"};
+            continue;
+        }
+        if (ec) {
+            last = {ec, "connect"};
+            continue;
+        }
+        tune(socket);
+        if (!to.uses_tls()) co_return make_stream(std::move(socket));
+        auto secured = co_await tls_->handshake(std::move(socket), to.host(), std::chrono::steady_clock::now() + tls_timeout_);
+        if (secured) co_return secured;
+        if (co_await was_cancelled()) co_return error{asio::error::operation_aborted, {}};
+        last = secured.error();
+    }
+    co_return last;
+}
+
+asio::awaitable<result<std::unique_ptr<byte_stream>>> connector::connect_unix(const endpoint& to) {
+    using local = asio::local::stream_protocol;
+    if (to.host().size() >= sizeof(sockaddr_un::sun_path))
+        co_return error{errc::invalid_endpoint, "the path of the unix socket is too long"};
+    const local::endpoint address(to.host());
+    local::socket socket(executor_);
+    auto [ec] = co_await socket.async_connect(address, as_result);
+    if (ec) co_return error{ec, "connect"};
+    co_return make_stream(std::move(socket));
+}
+
+}  // namespace dynconf::transport

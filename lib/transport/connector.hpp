@@ -1,0 +1,34 @@
+#pragma once
+
+#include <dynconf/endpoint.hpp>
+#include <dynconf/error.hpp>
+#include <dynconf/options.hpp>
+
+#include "transport/byte_stream.hpp"
+#include "transport/tls.hpp"
+
+#include <chrono>
+#include <memory>
+
+namespace dynconf::transport {
+
+/// Opens connections. Names are resolved anew each time, and all their addresses are tried. One strand.
+class connector {
+public:
+    connector(asio::any_io_executor executor, const client_options& options);
+
+    asio::awaitable<result<std::unique_ptr<byte_stream>>> connect(endpoint to);
+
+private:
+    asio::awaitable<result<std::unique_ptr<byte_stream>>> connect_tcp(const endpoint& to);
+    asio::awaitable<result<std::unique_ptr<byte_stream>>> connect_unix(const endpoint& to);
+    asio::awaitable<result<std::vector<asio::ip::tcp::endpoint>>> resolve(const endpoint& to);
+
+    asio::any_io_executor executor_;
+    std::chrono::milliseconds connect_timeout_;
+    std::chrono::milliseconds tls_timeout_;
+    tls_options tls_options_;
+    std::shared_ptr<tls_context> tls_;   // made when first needed
+};
+
+}  // namespace dynconf::transport

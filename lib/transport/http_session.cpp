@@ -1,0 +1,186 @@
+#include "transport/http_session.hpp"
+
+#include "transport/deadline.hpp"
+
+#include <boost/asio/ssl/error.hpp>
+#include <boost/beast/core/buffers_range.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/optional.hpp>
+
+#include <optional>
+#include <utility>
+
+namespace dynconf::transport {
+
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+
+namespace {
+
+/// 64 KiB reads: Beast's default of 512 bytes costs a hundred times the system calls.
+constexpr std::size_t read_size = 64 * 1024;
+constexpr std::uint32_t header_limit = 64 * 1024;
+
+/// A Beast body that keeps nothing: pieces go to the sink while the parser is at them.
+struct sink_body {
+    using value_type = response_sink*;
+
+    class reader {
+    public:
+        template <bool IsRequest, class Fields>
+        reader(http::header<IsRequest, Fields>&, value_type& sink) : sink_(sink) {}
+
+        void init(const boost::optional<std::uint64_t>&, error_code& ec) { ec = {}; }
+        template <class Buffers>
+        std::size_t put(const Buffers& buffers, error_code& ec) {
+            std::size_t taken = 0;
+            for (const auto piece : beast::buffers_range_ref(buffers)) {
+                if (!sink_->on_body({static_cast<const char*>(piece.data()), piece.size()})) {
+                    ec = make_error_code(errc::malformed_response);
+                    return taken;
+                }
+                taken += piece.size();
+            }
+            ec = {};
+            return taken;
+        }
+        void finish(error_code& ec) { ec = {}; }
+
+    private:
+        response_sink* sink_;
+    };
+};
+
+bool is_end(const error_code& ec) {
+    return ec == asio::error::eof || ec == asio::error::connection_reset || ec == asio::error::broken_pipe
+        || ec == asio::ssl::error::stream_truncated || ec == http::error::partial_message
+        || ec == http::error::end_of_stream;
+}
+
+}  // namespace
+
+struct http_session::impl {
+    impl(std::unique_ptr<byte_stream> s, asio::any_io_executor executor)
+        : stream(std::move(s)), limit(executor, [this] { stream->close(); }) {
+        buffer.reserve(read_size);
+    }
+
+    error failed(const error_code& ec) {
+        stream->close();
+        broken = true;
+        if (limit.expired()) return {errc::deadline_exceeded, got_bytes ? "the answer stopped half way" : "no answer"};
+        if (is_end(ec)) {
+            if (got_bytes) return {errc::connection_closed, {}};
+            if (exchanges <= 1 && request_left)
+                return {errc::connection_closed, "no answer came (plain http to a TLS port?)"};
+            return {errc::connection_closed, "no answer came"};
+        }
+        return {ec, {}};
+    }
+
+    error unreadable(const error_code& ec) {
+        stream->close();
+        broken = true;
+        if (ec == http::error::body_limit) return {errc::response_too_large, "the body of the answer"};
+        if (ec == http::error::header_limit) return {errc::response_too_large, "the head of the answer"};
+        // The first bytes that an HTTP/2 server sends: a SETTINGS frame.
+        const std::string_view start(static_cast<const char*>(buffer.data().data()), buffer.size());
+        if (start.starts_with(std::string_view("\0\0", 2)))
+            return {errc::protocol_mismatch, "the port speaks HTTP/2 only; give the one of the JSON gateway"};
+        if (ec.category() == dynconf_category()) return {ec, {}};
+        return {errc::malformed_response, "not HTTP/1.1: " + ec.message()};
+    }
+
+    /// Lets the parser have what is buffered. True: the answer is complete.
+    result<bool> parse() {
+        while (buffer.size() != 0 && !parser->is_done()) {
+            error_code ec;
+            buffer.consume(parser->put(buffer.data(), ec));
+            if (!parser->eager() && parser->is_header_done()) {
+                sink->on_head(parser->get().result_int());
+                parser->eager(true);
+            }
+            if (ec == http::error::need_more) break;
+            if (ec) return unreadable(ec);
+        }
+        if (!parser->is_done()) return false;
+        // A second answer that nobody asked for: the connection is out of step.
+        idle = buffer.size() == 0 && parser->keep_alive();
+        return true;
+    }
+
+    std::unique_ptr<byte_stream> stream;
+    deadline limit;
+    beast::flat_buffer buffer;
+    response_sink* sink = nullptr;
+    std::optional<http::response_parser<sink_body>> parser;
+    unsigned exchanges = 0;
+    bool request_left = false;
+    bool got_bytes = false;
+    bool idle = true;
+    bool broken = false;
+};
+
+http_session::http_session(std::unique_ptr<byte_stream> stream, asio::any_io_executor executor)
+    : impl_(std::make_unique<impl>(std::move(stream), std::move(executor))) {}
+
+http_session::~http_session() { close(); }
+
+asio::awaitable<result<void>> http_session::send(std::string_view request, response_sink& sink, std::size_t body_limit) {
+    impl& self = *impl_;
+    ++self.exchanges;
+    self.sink = &sink;
+    self.request_left = self.got_bytes = self.idle = false;
+    self.parser.emplace(std::piecewise_construct, std::make_tuple(&sink));
+    self.parser->eager(false);   // head first: the sink has to know the status before the body
+    self.parser->header_limit(header_limit);
+    if (body_limit == unlimited)
+        self.parser->body_limit(boost::none);   // Beast counts a chunked body as one: it would end a watch after 8 MiB
+    else
+        self.parser->body_limit(body_limit);
+
+    while (!request.empty()) {
+        auto [ec, written] = co_await self.stream->write_some(asio::buffer(request));
+        if (written != 0) self.request_left = true;
+        if (ec) co_return self.failed(ec);
+        request.remove_prefix(written);
+    }
+    co_return result<void>();
+}
+
+asio::awaitable<result<bool>> http_session::read_some() {
+    impl& self = *impl_;
+    auto [ec, n] = co_await self.stream->read_some(self.buffer.prepare(read_size));
+    self.buffer.commit(n);
+    if (n != 0) {
+        self.got_bytes = true;
+        result<bool> done = self.parse();
+        if (!done || *done) co_return done;
+    }
+    if (!ec) co_return false;
+    if (ec == asio::error::eof && self.parser->is_header_done() && self.parser->need_eof()) {
+        error_code end;
+        self.parser->put_eof(end);   // HTTP/1.0 style: the body lasts until the connection ends
+        if (!end) co_return true;
+    }
+    co_return self.failed(ec);
+}
+
+void http_session::expires_at(std::chrono::steady_clock::time_point due) { impl_->limit.expires_at(due); }
+void http_session::no_deadline() { impl_->limit.disarm(); }
+bool http_session::request_left() const noexcept { return impl_->request_left; }
+
+bool http_session::reusable() noexcept {
+    return impl_->idle && !impl_->broken && impl_->stream->alive();
+}
+
+void http_session::close() noexcept {
+    impl_->limit.disarm();
+    impl_->broken = true;
+    impl_->stream->close();
+}
+
+}  // namespace dynconf::transport

@@ -1,0 +1,57 @@
+#include "transport/session_pool.hpp"
+
+#include <utility>
+
+namespace dynconf::transport {
+
+session_pool::session_pool(asio::any_io_executor executor, const std::shared_ptr<connector>& connect, endpoint to,
+                           const client_options& options)
+    : executor_(std::move(executor)), connector_(connect), to_(std::move(to)), max_connections_(options.max_connections),
+      idle_timeout_(options.idle_timeout), freed_(executor_) {
+    idle_.reserve(max_connections_);   // give_back must not fail
+}
+
+std::unique_ptr<http_session> session_pool::take_idle() {
+    const auto now = std::chrono::steady_clock::now();
+    while (!idle_.empty()) {
+        idle_session last = std::move(idle_.back());
+        idle_.pop_back();
+        // A write must not go out on a connection that the server has begun to close: its outcome would be unknown.
+        if (now - last.since < idle_timeout_ && last.session->reusable()) return std::move(last.session);
+    }
+    return nullptr;
+}
+
+asio::awaitable<result<std::unique_ptr<http_session>>> session_pool::connect() {
+    auto stream = co_await connector_->connect(to_);
+    if (!stream) co_return stream.error();
+    co_return std::make_unique<http_session>(std::move(*stream), executor_);
+}
+
+asio::awaitable<result<session_pool::lease>> session_pool::acquire(std::chrono::steady_clock::time_point due) {
+    while (at_work_ >= max_connections_) {
+        co_await freed_.wait(due);
+        const bool cancelled = co_await was_cancelled();
+        if (!cancelled && std::chrono::steady_clock::now() < due) continue;
+        freed_.notify_one();   // the place that this waiter may have been woken for goes to the next
+        if (cancelled) co_return error{asio::error::operation_aborted, {}};
+        co_return error{errc::deadline_exceeded, "all " + std::to_string(max_connections_) + " connections stayed busy"};
+    }
+    // Counted before connecting, through a lease that ends on every path out of here.
+    ++at_work_;
+    lease taken(shared_from_this(), take_idle());
+    if (!taken.session_) {
+        auto made = co_await connect();
+        if (!made) co_return made.error();
+        taken.session_ = std::move(*made);
+    }
+    co_return std::move(taken);
+}
+
+void session_pool::give_back(std::unique_ptr<http_session> session) noexcept {
+    --at_work_;
+    if (session && session->reusable()) idle_.push_back({std::move(session), std::chrono::steady_clock::now()});
+    freed_.notify_one();
+}
+
+}  // namespace dynconf::transport

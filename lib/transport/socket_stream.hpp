@@ -1,0 +1,21 @@
+#pragma once
+
+#include "transport/byte_stream.hpp"
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+
+#include <memory>
+
+namespace dynconf::transport {
+
+/// TCP_NODELAY, and TCP's own means against a dead host or a cut network: it is told within about 10 s.
+void tune(asio::ip::tcp::socket& socket) noexcept;
+
+/// Nothing to read but an end or a fault means that the peer is gone. `quiet`: bytes out of turn count as a fault.
+bool peer_is_there(int native_socket, bool quiet) noexcept;
+
+std::unique_ptr<byte_stream> make_stream(asio::ip::tcp::socket socket);
+std::unique_ptr<byte_stream> make_stream(asio::local::stream_protocol::socket socket);
+
+}  // namespace dynconf::transport

@@ -1,0 +1,110 @@
+#pragma once
+
+#include <dynconf/types.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+// How a message looks in JSON and where its members live: one table of fields for each type. See message_reader.
+
+namespace dynconf::wire {
+
+enum class field_kind : std::uint8_t {
+    int64,        // a decimal string or a number
+    uint64,
+    flag,
+    bytes,        // base64
+    text,
+    event_type,   // "PUT", "DELETE" or their numbers
+    object,
+    refused,      // known, and nothing that we ever asked for
+};
+
+struct shape;
+
+struct field {
+    std::string_view name;                    // the proto name; its camelCase form is taken as well
+    field_kind kind;
+    bool repeated = false;                    // `at` and `enter` append an element
+    bool lenient = false;                     // another type is no error but as good as absent
+    void* (*at)(void* owner) = nullptr;       // the member that takes a scalar
+    void* (*enter)(void* owner) = nullptr;    // the owner of an object's members
+    const shape* inner = nullptr;             // the object's fields
+};
+
+struct shape {
+    std::span<const field> fields;
+    bool secret = false;   // an error may not quote the message
+};
+
+namespace detail {
+
+template <auto Member> struct member_traits;
+template <class Owner, class Type, Type Owner::* Member>
+struct member_traits<Member> {
+    using owner = Owner;
+    using type = Type;
+};
+
+template <auto Member>
+typename member_traits<Member>::type& member_of(void* owner) {
+    return static_cast<typename member_traits<Member>::owner*>(owner)->*Member;
+}
+
+template <class T> inline constexpr bool is_vector = false;
+template <class T> inline constexpr bool is_vector<std::vector<T>> = true;
+template <class T> inline constexpr bool is_optional = false;
+template <class T> inline constexpr bool is_optional<std::optional<T>> = true;
+
+template <auto Member>
+void* place(void* owner) {
+    auto& member = member_of<Member>(owner);
+    using type = std::remove_reference_t<decltype(member)>;
+    if constexpr (is_vector<type>) return &member.emplace_back();
+    else if constexpr (is_optional<type>) return &member.emplace();
+    else return &member;
+}
+
+template <class T> struct scalar_kind;
+template <> struct scalar_kind<std::int64_t> { static constexpr auto value = field_kind::int64; };
+template <> struct scalar_kind<std::uint64_t> { static constexpr auto value = field_kind::uint64; };
+template <> struct scalar_kind<bool> { static constexpr auto value = field_kind::flag; };
+template <> struct scalar_kind<event::kind> { static constexpr auto value = field_kind::event_type; };
+
+template <auto Member>
+inline constexpr bool is_repeated = is_vector<typename member_traits<Member>::type>;
+
+}  // namespace detail
+
+/// A member whose type says how it is written: integers, flags, the type of an event.
+template <auto Member>
+constexpr field scalar(std::string_view name) {
+    using type = typename detail::member_traits<Member>::type;
+    return {.name = name, .kind = detail::scalar_kind<type>::value, .at = &detail::place<Member>};
+}
+
+template <auto Member>
+constexpr field bytes(std::string_view name) {
+    return {.name = name, .kind = field_kind::bytes, .repeated = detail::is_repeated<Member>,
+            .at = &detail::place<Member>};
+}
+
+template <auto Member>
+constexpr field text(std::string_view name) {
+    return {.name = name, .kind = field_kind::text, .repeated = detail::is_repeated<Member>,
+            .at = &detail::place<Member>};
+}
+
+/// A nested message, an optional one, or an array of them.
+template <auto Member>
+constexpr field object(std::string_view name, const shape& inner) {
+    return {.name = name, .kind = field_kind::object, .repeated = detail::is_repeated<Member>,
+            .enter = &detail::place<Member>, .inner = &inner};
+}
+
+}  // namespace dynconf::wire

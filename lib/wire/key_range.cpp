@@ -1,0 +1,51 @@
+#include <dynconf/txn.hpp>
+#include <dynconf/types.hpp>
+
+#include <algorithm>
+#include <optional>
+
+namespace dynconf {
+namespace {
+
+constexpr std::string_view no_end("\0", 1);
+
+// The first key after the range; none when the range has no end.
+std::optional<std::string> end_of(const key_range& r) {
+    if (r.is_single_key()) return r.first() + '\0';
+    if (r.range_end() == no_end) return std::nullopt;
+    return r.range_end();
+}
+
+}  // namespace
+
+key_range key_range::prefix(std::string prefix) {
+    if (prefix.empty()) return all();
+    std::string end = prefix;
+    // 0xff has no successor: the byte before it carries.
+    while (!end.empty() && end.back() == '\xff') end.pop_back();
+    if (end.empty()) return from(std::move(prefix));
+    end.back() = static_cast<char>(static_cast<unsigned char>(end.back()) + 1);
+    return interval(std::move(prefix), std::move(end));
+}
+
+key_range key_range::cover(const key_range& a, const key_range& b) {
+    const auto end_a = end_of(a), end_b = end_of(b);
+    if (end_a && *end_a <= a.first()) return b;   // holds no key
+    if (end_b && *end_b <= b.first()) return a;
+    const std::string& first = std::min(a.first(), b.first());
+    if (!end_a || !end_b) return from(first);
+    const std::string& end = std::max(*end_a, *end_b);
+    return end == first + '\0' ? key(first) : interval(first, end);
+}
+
+bool key_range::contains(std::string_view key) const noexcept {
+    if (is_single_key()) return key == first_;
+    return key >= first_ && (range_end_ == no_end || key < range_end_);
+}
+
+bool txn::read_only() const noexcept {
+    const auto reads = [](const op& o) { return std::holds_alternative<op::range_op>(o.what()); };
+    return std::all_of(success_.begin(), success_.end(), reads) && std::all_of(failure_.begin(), failure_.end(), reads);
+}
+
+}  // namespace dynconf

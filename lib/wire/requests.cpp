@@ -1,0 +1,323 @@
+#include "wire/requests.hpp"
+
+#include "wire/base64.hpp"
+
+#include <charconv>
+
+namespace dynconf::wire {
+namespace {
+
+// Grows one JSON object. Names need no escaping, nor does base64.
+class object {
+public:
+    explicit object(std::string& out) : out_(out) { out_ += '{'; }
+    void close() { out_ += '}'; }
+
+    std::string& member(std::string_view name) {
+        if (!first_) out_ += ',';
+        first_ = false;
+        ((out_ += '"') += name) += "\":";
+        return out_;
+    }
+
+    void number(std::string_view name, std::int64_t value) {
+        char digits[20];
+        const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
+        std::string& out = member(name);
+        out += '"';
+        out.append(digits, end);
+        out += '"';
+    }
+
+    void number_unless_zero(std::string_view name, std::int64_t value) {
+        if (value != 0) number(name, value);
+    }
+
+    void flag(std::string_view name, bool set) {
+        if (set) member(name) += "true";
+    }
+
+    void bytes(std::string_view name, std::string_view value) {
+        std::string& out = member(name);
+        out += '"';
+        append_base64(out, value);
+        out += '"';
+    }
+
+    void bytes_unless_empty(std::string_view name, std::string_view value) {
+        if (!value.empty()) bytes(name, value);
+    }
+
+    void word(std::string_view name, std::string_view value) { ((member(name) += '"') += value) += '"'; }
+
+    void text(std::string_view name, std::string_view value) {
+        constexpr std::string_view hex = "0123456789abcdef";
+        std::string& out = member(name);
+        out += '"';
+        for (const char c : value) {
+            const auto b = static_cast<unsigned char>(c);
+            if (c == '"' || c == '\\') (out += '\\') += c;
+            else if (b < 0x20) ((out += "\\u00") += hex[b >> 4]) += hex[b & 15];
+            else out += c;
+        }
+        out += '"';
+    }
+
+    void range(const key_range& r) {
+        bytes_unless_empty("key", r.first());
+        bytes_unless_empty("range_end", r.range_end());
+    }
+
+private:
+    std::string& out_;
+    bool first_ = true;
+};
+
+// What base64 makes of a key, and the names and digits around it.
+constexpr std::size_t around = 160;
+constexpr std::size_t encoded(std::string_view bytes) { return bytes.size() / 3 * 4 + 4; }
+std::size_t encoded(const key_range& r) { return encoded(r.first()) + encoded(r.range_end()); }
+
+std::string_view name_of(sort_order o) {
+    switch (o) {
+    case sort_order::none: return "NONE";
+    case sort_order::ascend: return "ASCEND";
+    case sort_order::descend: return "DESCEND";
+    }
+    return "NONE";
+}
+
+std::string_view name_of(sort_target t) {
+    switch (t) {
+    case sort_target::key: return "KEY";
+    case sort_target::version: return "VERSION";
+    case sort_target::create: return "CREATE";
+    case sort_target::mod: return "MOD";
+    case sort_target::value: return "VALUE";
+    }
+    return "KEY";
+}
+
+std::string_view name_of(comparison::relation r) {
+    switch (r) {
+    case comparison::relation::equal: return "EQUAL";
+    case comparison::relation::not_equal: return "NOT_EQUAL";
+    case comparison::relation::less: return "LESS";
+    case comparison::relation::greater: return "GREATER";
+    }
+    return "EQUAL";
+}
+
+struct comparison_target { std::string_view name, member; };
+
+comparison_target names_of(comparison::target t) {
+    switch (t) {
+    case comparison::target::version: return {"VERSION", "version"};
+    case comparison::target::create_revision: return {"CREATE", "create_revision"};
+    case comparison::target::mod_revision: return {"MOD", "mod_revision"};
+    case comparison::target::value: return {"VALUE", "value"};
+    case comparison::target::lease: return {"LEASE", "lease"};
+    }
+    return {"VERSION", "version"};
+}
+
+void append_range(std::string& out, const key_range& r, const range_options& o) {
+    object body(out);
+    body.range(r);
+    body.number_unless_zero("limit", o.limit);
+    body.number_unless_zero("revision", o.revision);
+    if (o.order != sort_order::none) body.word("sort_order", name_of(o.order));
+    if (o.target != sort_target::key) body.word("sort_target", name_of(o.target));
+    body.flag("serializable", o.serializable);
+    body.flag("keys_only", o.keys_only);
+    body.flag("count_only", o.count_only);
+    body.number_unless_zero("min_mod_revision", o.min_mod_revision);
+    body.number_unless_zero("max_mod_revision", o.max_mod_revision);
+    body.number_unless_zero("min_create_revision", o.min_create_revision);
+    body.number_unless_zero("max_create_revision", o.max_create_revision);
+    body.close();
+}
+
+void append_put(std::string& out, std::string_view key, std::string_view value, const put_options& o) {
+    object body(out);
+    body.bytes_unless_empty("key", key);
+    body.bytes_unless_empty("value", value);
+    body.number_unless_zero("lease", o.lease);
+    body.flag("prev_kv", o.prev_kv);
+    body.flag("ignore_value", o.ignore_value);
+    body.flag("ignore_lease", o.ignore_lease);
+    body.close();
+}
+
+void append_delete(std::string& out, const key_range& r, const delete_options& o) {
+    object body(out);
+    body.range(r);
+    body.flag("prev_kv", o.prev_kv);
+    body.close();
+}
+
+void append_comparison(std::string& out, const comparison& c) {
+    const auto [target, member] = names_of(c.what);
+    object body(out);
+    body.word("result", name_of(c.is));
+    body.word("target", target);
+    body.bytes_unless_empty("key", c.key);
+    // The operand is said even when it is zero: it also selects what is compared.
+    if (c.what == comparison::target::value) body.bytes(member, c.bytes);
+    else body.number(member, c.number);
+    body.close();
+}
+
+struct append_op {
+    std::string& out;
+
+    void operator()(const op::range_op& o) const { append_range(wrap("request_range"), o.range, o.options); }
+    void operator()(const op::put_op& o) const { append_put(wrap("request_put"), o.key, o.value, o.options); }
+    void operator()(const op::delete_op& o) const { append_delete(wrap("request_delete_range"), o.range, o.options); }
+
+    std::string& wrap(std::string_view name) const { return ((out += "{\"") += name) += "\":"; }
+};
+
+struct size_of_op {
+    std::size_t operator()(const op::range_op& o) const { return around + encoded(o.range); }
+    std::size_t operator()(const op::put_op& o) const { return around + encoded(o.key) + encoded(o.value); }
+    std::size_t operator()(const op::delete_op& o) const { return around + encoded(o.range); }
+};
+
+template <class Items, class Append>
+void append_list(object& body, std::string_view name, const Items& items, Append append) {
+    if (items.empty()) return;
+    std::string& out = body.member(name);
+    char before = '[';
+    for (const auto& item : items) {
+        out += before;
+        append(item);
+        before = ',';
+    }
+    out += ']';
+}
+
+}  // namespace
+
+std::string range_request(const key_range& r, const range_options& o) {
+    std::string out;
+    out.reserve(around + encoded(r));
+    append_range(out, r, o);
+    return out;
+}
+
+std::string put_request(std::string_view key, std::string_view value, const put_options& o) {
+    std::string out;
+    out.reserve(around + encoded(key) + encoded(value));
+    append_put(out, key, value, o);
+    return out;
+}
+
+std::string delete_range_request(const key_range& r, const delete_options& o) {
+    std::string out;
+    out.reserve(around + encoded(r));
+    append_delete(out, r, o);
+    return out;
+}
+
+std::string txn_request(const txn& t) {
+    std::size_t size = around;
+    for (const comparison& c : t.compares()) size += around + encoded(c.key) + encoded(c.bytes);
+    for (const auto* branch : {&t.success(), &t.failure()})
+        for (const op& o : *branch) size += std::visit(size_of_op{}, o.what());
+
+    std::string out;
+    out.reserve(size);
+    const auto append_branch_op = [&](const op& o) {
+        std::visit(append_op{out}, o.what());
+        out += '}';
+    };
+    object body(out);
+    append_list(body, "compare", t.compares(), [&](const comparison& c) { append_comparison(out, c); });
+    append_list(body, "success", t.success(), append_branch_op);
+    append_list(body, "failure", t.failure(), append_branch_op);
+    body.close();
+    return out;
+}
+
+std::string watch_request(std::span<const watch_create> watches) {
+    std::string out;
+    for (const watch_create& w : watches) {
+        if (!out.empty()) out += '\n';
+        object message(out);
+        object create(message.member("create_request"));
+        create.range(w.range);
+        create.number_unless_zero("start_revision", w.start_revision);
+        create.flag("progress_notify", w.progress_notify);
+        if (w.no_put || w.no_delete) {
+            constexpr std::string_view put = "\"NOPUT\"", erase = "\"NODELETE\"";
+            create.member("filters") += '[';
+            if (w.no_put) out += put;
+            if (w.no_put && w.no_delete) out += ',';
+            if (w.no_delete) out += erase;
+            out += ']';
+        }
+        create.flag("prev_kv", w.prev_kv);
+        create.number_unless_zero("watch_id", w.watch_id);
+        create.flag("fragment", w.fragment);
+        create.close();
+        message.close();
+    }
+    return out;
+}
+
+std::string authenticate_request(std::string_view name, std::string_view password) {
+    std::string out;
+    object body(out);
+    body.text("name", name);
+    body.text("password", password);
+    body.close();
+    return out;
+}
+
+std::string compaction_request(revision_t revision) {
+    std::string out;
+    object body(out);
+    body.number_unless_zero("revision", revision);
+    body.close();
+    return out;
+}
+
+std::string lease_grant_request(std::int64_t ttl_seconds, lease_id id) {
+    std::string out;
+    object body(out);
+    body.number_unless_zero("TTL", ttl_seconds);
+    body.number_unless_zero("ID", id);
+    body.close();
+    return out;
+}
+
+std::string lease_revoke_request(lease_id id) {
+    std::string out;
+    object body(out);
+    body.number_unless_zero("ID", id);
+    body.close();
+    return out;
+}
+
+std::string lease_keep_alive_request(std::span<const lease_id> ids) {
+    std::string out;
+    for (const lease_id id : ids) {
+        if (!out.empty()) out += '\n';
+        object body(out);
+        body.number_unless_zero("ID", id);
+        body.close();
+    }
+    return out;
+}
+
+std::string lease_time_to_live_request(lease_id id, bool keys) {
+    std::string out;
+    object body(out);
+    body.number_unless_zero("ID", id);
+    body.flag("keys", keys);
+    body.close();
+    return out;
+}
+
+}  // namespace dynconf::wire
