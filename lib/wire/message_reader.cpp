@@ -151,7 +151,13 @@ public:
     }
 
     bool on_string(text_piece s, std::size_t, parser_error& ec) {
-        return skipped_ != 0 || (take_string(s, ec) && end_string(ec));
+        if (skipped_ != 0) return true;
+        if (in_string_) return take_string(s, ec) && end_string(ec);
+        // Most come whole, and numbers among them need not be gathered.
+        const field* f = scalar_field(ec);
+        if (!f) return !ec.failed();
+        if (f->kind != field_kind::bytes && f->kind != field_kind::text) return set_word(f, {s.data(), s.size()}, ec);
+        return take_string(s, ec) && end_string(ec);
     }
 
     bool on_number_part(text_piece, parser_error&) { return true; }
@@ -264,7 +270,7 @@ private:
         if (!wanted_) return true;
         const std::string_view piece(s.data(), s.size());
         if (!destination_) {
-            // Only short words remain; a longer one only has to stay wrong.
+            // Numbers and names are short; a longer word only has to stay wrong.
             if (scratch_.size() <= longest_name) scratch_.append(piece.substr(0, longest_name + 1));
         } else if (wanted_->kind == field_kind::text) {
             destination_->append(piece);
@@ -280,7 +286,10 @@ private:
         in_string_ = false;
         if (!f || f->kind == field_kind::text) return true;
         if (destination) return base64_.finish(*destination) || mismatch(ec, "is not base64");
-        const std::string word = std::exchange(scratch_, {});
+        return set_word(f, std::exchange(scratch_, {}), ec);
+    }
+
+    bool set_word(const field* f, std::string_view word, parser_error& ec) {
         switch (f->kind) {
         case field_kind::int64: return parse<std::int64_t>(f, word, ec);
         case field_kind::uint64: return parse<std::uint64_t>(f, word, ec);
@@ -397,6 +406,8 @@ std::optional<server_fault> message_reader::fault() const {
     const bool is_grpc = code > 0 && code <= static_cast<std::int64_t>(grpc_errc::unauthenticated);
     return server_fault{is_grpc ? static_cast<int>(code) : 0, f.message.empty() ? f.text : f.message};
 }
+
+const std::string& message_reader::message() const { return impl_->parser.handler().fault().message; }
 
 std::optional<error> message_reader::finish() {
     impl& i = *impl_;
