@@ -37,7 +37,7 @@ void config_manager::impl::log_exception(std::string_view where, const std::exce
 asio::awaitable<result<start_report>> config_manager::impl::start() {
     if (phase_ != phase::idle) co_return error{errc::already_running, {}};
     auto compiled = detail::compiled_schema::compile(schema);
-    if (!compiled) co_return std::move(compiled.error());
+    if (!compiled) co_return compiled.error();
     content_.emplace(std::move(*compiled));
     phase_ = phase::starting;
     starter_waits_ = true;
