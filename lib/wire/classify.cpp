@@ -95,7 +95,8 @@ error classify(unsigned http_status, std::string_view body) {
 
 error classify_cancel(std::string_view cancel_reason, revision_t compact_revision) {
     if (compact_revision != 0)
-        return {make_error_code(server_errc::compacted), "compacted up to revision " + std::to_string(compact_revision)};
+        return {make_error_code(server_errc::compacted),
+                "compacted up to revision " + std::to_string(compact_revision)};
     return {code_of_words(cancel_reason).value_or(make_error_code(errc::watch_ended)), quote(cancel_reason)};
 }
 

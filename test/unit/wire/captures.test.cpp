@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <map>
+#include <random>
 
 using namespace dynconf;
 using namespace dynconf::wire;
@@ -29,8 +30,13 @@ void for_each_cut(std::string_view text, const std::function<void(const std::vec
 }
 
 template <class Message>
+std::string dump(const Message& m) {
+    return test::as_json(m).dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+template <class Message>
 std::string outcome(const result<Message>& r) {
-    return r ? test::as_json(*r).dump() : r.error().code.category().name() + (": " + r.error().message());
+    return r ? dump(*r) : r.error().code.category().name() + (": " + r.error().message());
 }
 
 template <class Message>
@@ -49,9 +55,16 @@ json decode_unary(const test::capture& c) {
     return r ? test::as_json(*r) : json{{"refused", r.error().code.message()}};
 }
 
+// Which of two faults in one broken string is met first may depend on the cut; that it is broken may not.
+template <class Message>
+std::string verdict(const result<Message>& r) {
+    return r ? dump(*r) : r.error().code.to_string();
+}
+
 // One entry for each line: the message, or why there is none.
 template <class Message>
-std::vector<std::string> decode_stream(const std::vector<std::string_view>& pieces) {
+std::vector<std::string> decode_stream(const std::vector<std::string_view>& pieces,
+                                       std::string (*say)(const result<Message>&) = outcome<Message>) {
     decoder<Message> d(decoder<Message>::envelope::result);
     frame_splitter splitter(1 << 24);
     std::vector<std::string> found;
@@ -59,10 +72,10 @@ std::vector<std::string> decode_stream(const std::vector<std::string_view>& piec
         while (!piece.empty()) {
             const auto part = splitter.next(piece);
             d.write(part.bytes);
-            if (part.ends_frame) found.push_back(outcome(d.finish()));
+            if (part.ends_frame) found.push_back(say(d.finish()));
         }
     }
-    if (!splitter.at_boundary()) found.push_back(outcome(d.finish()));
+    if (!splitter.at_boundary()) found.push_back(say(d.finish()));
     return found;
 }
 
@@ -159,6 +172,32 @@ TEST_CASE("recorded refusals are errors by their status and by their body") {
         });
     }
     CHECK(count > 250);
+}
+
+TEST_CASE("mangled answers are read the same way however they are cut") {
+    std::mt19937 random(7);
+    const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random()) % n; };
+    for (const test::capture& c : test::all_captures()) {
+        if (c.body.empty() || c.body.size() > 2000) continue;
+        for (int round = 0; round < 10; ++round) {
+            std::string body = c.body;
+            for (std::size_t n = below(4); n != 0; --n) {
+                constexpr std::string_view often = "{}[]\",:\\u0-.e\0\xff\n";
+                body[below(body.size())] = below(2) == 0 ? often[below(often.size())] : static_cast<char>(random());
+            }
+            if (below(3) == 0) body.erase(below(body.size()), below(20));
+            CAPTURE(c.folder, c.name, body);
+            const std::size_t i = below(body.size() + 1), j = i + below(body.size() + 1 - i);
+            const std::string_view all = body;
+            const std::vector<std::string_view> pieces = {all.substr(0, i), all.substr(i, j - i), all.substr(j)};
+            const auto say = verdict<watch_response>;
+            REQUIRE(decode_stream<watch_response>(pieces, say) == decode_stream<watch_response>({all}, say));
+            decoder<range_response> whole, cut;
+            whole.write(all);
+            for (const auto piece : pieces) cut.write(piece);
+            REQUIRE(verdict(cut.finish()) == verdict(whole.finish()));
+        }
+    }
 }
 
 TEST_CASE("what recorded watches were told") {

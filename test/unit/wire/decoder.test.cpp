@@ -55,7 +55,8 @@ TEST_CASE("every field of a range answer, in any order and spelling") {
         "kvs":[{"lease":"-7587869", "value":"dg==","version":3,"modRevision":"9223372036854775807",
                 "create_revision":"2","key":"YQ=="},
                {"key":"\u0059g=="}],
-        "header":{"raftTerm":"2","revision":"5","member_id":18446744073709551615,"clusterId":"12131692803055865972"}})");
+        "header":{"raftTerm":"2","revision":"5","member_id":18446744073709551615,
+                  "clusterId":"12131692803055865972"}})");
     REQUIRE(r);
     CHECK(r->count == 2);
     CHECK(r->more);
@@ -73,7 +74,8 @@ TEST_CASE("every field of a range answer, in any order and spelling") {
 TEST_CASE("what is unknown is skipped whole") {
     const auto r = decode<range_response>(R"({
         "kvs_":[{"key":"bad base64!"}], "a":{"kvs":[{"key":"YQ=="}],"count":"9","b":[[],[{}],{"c":[1,2.5,-1e400]}]},
-        "header":{"revision":"5","new":{"revision":"6"},"newer":["x",null,true]}, "kvs":[{"key":"Yg==","tags":[["count"]]}],
+        "header":{"revision":"5","new":{"revision":"6"},"newer":["x",null,true]},
+        "kvs":[{"key":"Yg==","tags":[["count"]]}],
         "kvsX":null, "Count":"8", "co_unt":"7", "":"6", "unit":1.5,
         "a name that is far longer than any that a field of ours could have, and then some more of it":"x",
         "count":"1"})");
@@ -257,7 +259,8 @@ TEST_CASE("a line of a stream is a result or an error") {
     CHECK(r->created);
     CHECK(r->watch_id == -1);
     CHECK(decode<watch_response>(R"({"result":{}})", line));
-    for (const char* bad : {"{}", R"({"result":null})", R"({"created":true})", R"({"result":[]})", R"({"result":"x"})"}) {
+    for (const char* bad : {"{}", R"({"result":null})", R"({"created":true})", R"({"result":[]})",
+                            R"({"result":"x"})"}) {
         CAPTURE(bad);
         const auto refused = decode<watch_response>(bad, line);
         REQUIRE_FALSE(refused);
@@ -313,7 +316,8 @@ TEST_CASE("the responses of a transaction") {
 }
 
 TEST_CASE("answers of leases, authentication and status") {
-    const auto grant = decode<lease_grant_response>(R"({"header":{"revision":"3"},"ID":"-5","TTL":"60","error":"odd"})");
+    const auto grant = decode<lease_grant_response>(
+        R"({"header":{"revision":"3"},"ID":"-5","TTL":"60","error":"odd"})");
     REQUIRE(grant);
     CHECK(grant->id == -5);
     CHECK(grant->ttl == 60);
@@ -328,7 +332,8 @@ TEST_CASE("answers of leases, authentication and status") {
     CHECK(lost->id == 1234);
     CHECK(lost->ttl == 0);
 
-    const auto left = decode<lease_time_to_live_response>(R"({"ID":"7","TTL":"-1","grantedTTL":"60","keys":["YQ==","Yg=="]})");
+    const auto left = decode<lease_time_to_live_response>(
+        R"({"ID":"7","TTL":"-1","grantedTTL":"60","keys":["YQ==","Yg=="]})");
     REQUIRE(left);
     CHECK(left->ttl == -1);
     CHECK(left->granted_ttl == 60);
@@ -338,9 +343,10 @@ TEST_CASE("answers of leases, authentication and status") {
     REQUIRE(who);
     CHECK(who->token == "tvbeuCzmrzUehLDw.13");
 
-    const auto status = decode<status_response>(R"({"version":"3.6.14","dbSize":"20480","leader":"12131692803055865972",
-        "raftIndex":"8","raftTerm":"2","raftAppliedIndex":"7","errors":["etcdserver: no leader","memberID:1 alarm:NOSPACE "],
-        "dbSizeInUse":"16384","isLearner":true,"storageVersion":"3.6.0","dbSizeQuota":"2147483648","downgradeInfo":{}})");
+    const auto status = decode<status_response>(R"({"version":"3.6.14","dbSize":"20480",
+        "leader":"12131692803055865972","raftIndex":"8","raftTerm":"2","raftAppliedIndex":"7",
+        "errors":["etcdserver: no leader","memberID:1 alarm:NOSPACE "],"dbSizeInUse":"16384",
+        "isLearner":true,"storageVersion":"3.6.0","dbSizeQuota":"2147483648","downgradeInfo":{}})");
     REQUIRE(status);
     CHECK(status->version == "3.6.14");
     CHECK(status->db_size == 20480);

@@ -1,0 +1,53 @@
+#pragma once
+
+#include "support/etcd_process.hpp"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace dynconf::test {
+
+/// The other side of a test: what an operator or another program does to an etcd, by raw requests of our own making.
+/// Blocking; everything that etcd refuses is thrown. As `etcd_process`, not for https.
+class etcd_admin {
+public:
+    /// The member has to live longer.
+    explicit etcd_admin(const etcd_process& etcd) : etcd_(&etcd) {}
+
+    struct item { std::string value; std::int64_t mod_revision; friend bool operator==(const item&, const item&) = default; };
+    using content = std::map<std::string, item>;
+
+    std::int64_t put(std::string_view key, std::string_view value) const;   ///< These three return the revision.
+    std::int64_t erase(std::string_view key) const;
+    std::int64_t put_all(const std::vector<std::pair<std::string, std::string>>& items) const;   ///< One transaction.
+    content read(std::string_view prefix, std::int64_t revision = 0) const;
+    std::int64_t revision() const;
+    /// Forgets all history before `revision`.
+    void compact(std::int64_t revision) const;
+
+    /// Users "root"/"root" and switches auth on; further calls are made as root.
+    void enable_auth();
+    void disable_auth();
+    void add_user(std::string_view name, std::string_view password) const;
+    void change_password(std::string_view name, std::string_view password) const;
+    void add_role(std::string_view role) const;
+    /// READ, WRITE or READWRITE on the keys with `prefix`.
+    void grant(std::string_view role, std::string_view prefix, std::string_view permission) const;
+    void grant_role(std::string_view user, std::string_view role) const;
+
+    /// Any call; the answer's JSON as text.
+    std::string call(std::string_view path, std::string_view json) const;
+
+private:
+    void log_in() const;
+
+    const etcd_process* etcd_;
+    bool as_root_ = false;
+    mutable std::string token_;
+};
+
+}  // namespace dynconf::test
