@@ -41,12 +41,11 @@ bool mirror_core::concerns_us(const event& e) const noexcept {
 
 asio::awaitable<result<mirror_step>> mirror_core::next() {
     for (;;) {
-        if (list_needed_) co_return co_await load();
-        watch_loop::step step = co_await watch_.next();
-        if (co_await transport::was_cancelled()) {
-            // What was cut is asked for again; what was read already must not get lost.
-            if (!std::holds_alternative<watch_loop::batch>(step)) co_return cancelled();
+        if (list_needed_) {
+            if (co_await transport::was_cancelled()) co_return cancelled();
+            co_return co_await load();
         }
+        watch_loop::step step = co_await watch_.next();
         if (auto* batch = std::get_if<watch_loop::batch>(&step)) {
             std::erase_if(batch->events, [this](const event& e) { return !concerns_us(e); });
             replica_.apply(batch->events, batch->revision);
@@ -72,6 +71,7 @@ asio::awaitable<result<mirror_step>> mirror_core::next() {
             co_return s;
         }
         if (auto* down = std::get_if<watch_loop::interrupted>(&step)) {
+            if (co_await transport::was_cancelled()) co_return cancelled();
             core_->log(log_level::warning, "watch_interrupted", down->why.message());
             co_return interrupted(std::move(down->why), down->pause);
         }
@@ -96,7 +96,7 @@ asio::awaitable<result<range_response>> mirror_core::list() {
     range_options options;
     for (const key_range& range : ranges_) {
         auto part = co_await range_pages(*core_, range, options);
-        if (!part) co_return std::move(part.error());
+        if (!part) co_return part.error();
         if (options.revision == 0) {   // all further ranges at the revision of the first
             whole.header = part->header;
             options.revision = part->header.revision;
@@ -118,7 +118,7 @@ asio::awaitable<result<mirror_step>> mirror_core::load() {
         if (co_await transport::was_cancelled()) co_return cancelled();
         pause_ = list_backoff_.failed(client_core::clock::now());
         core_->log(log_level::warning, "load_failed", listed.error().message());
-        co_return interrupted(std::move(listed.error()), pause_);
+        co_return interrupted(listed.error(), pause_);
     }
     list_backoff_.succeeded(client_core::clock::now());
 

@@ -56,7 +56,7 @@ private:
     bool write(std::string_view piece) override { return decoder_.write(piece); }
     result<void> take() override {
         result<Message> r = decoder_.finish();
-        if (!r) return std::move(r.error());
+        if (!r) return r.error();
         message = std::move(*r);
         return {};
     }

@@ -22,6 +22,7 @@ watch_loop::watch_loop(std::shared_ptr<client_core> core, key_range range, watch
 void watch_loop::restart(revision_t next) {
     stream_.reset();
     sink_.reset();
+    ended_.reset();
     held_.reset();
     cursor_ = policy::watch_cursor(next);
 }
@@ -31,8 +32,8 @@ asio::awaitable<watch_loop::step> watch_loop::next() {
     for (;;) {
         if (stream_) {
             if (auto ready = take_messages()) co_return std::move(*ready);
-            auto received = co_await read();
-            if (!received && !sink_->has_messages()) co_return fail(std::move(received.error()));
+            if (ended_) co_return fail(*std::exchange(ended_, std::nullopt));
+            co_await read();
             continue;
         }
         if (pause_.count() > 0) {
@@ -40,7 +41,7 @@ asio::awaitable<watch_loop::step> watch_loop::next() {
             pause_ = std::chrono::milliseconds(0);
         }
         auto opened = co_await open();
-        if (!opened) co_return fail(std::move(opened.error()));
+        if (!opened) co_return fail(opened.error());
     }
 }
 
@@ -60,21 +61,22 @@ asio::awaitable<result<void>> watch_loop::open() {
     what.name = "watch";
     what.path = "/v3/watch";
     auto opened = co_await core_->open_stream(what, body, *sink_);
-    if (!opened) co_return std::move(opened.error());
+    if (!opened) co_return opened.error();
     stream_ = std::move(*opened);
     co_return result<void>();
 }
 
-asio::awaitable<result<void>> watch_loop::read() {
-    if (const auto& failure = sink_->failure()) co_return *failure;
+asio::awaitable<void> watch_loop::read() {
     auto complete = co_await stream_->session->read_some();
-    if (complete && !*complete) co_return result<void>();
+    if (complete && !*complete) co_return;
     if (complete) sink_->on_end();
-    if (const auto& failure = sink_->failure()) co_return *failure;   // knows better than "malformed"
-    error why = std::move(complete.error());
-    if (why.code == errc::deadline_exceeded)
-        why = {errc::not_acknowledged, "no confirmation within " + std::to_string(core_->options().created_timeout.count()) + " ms"};
-    co_return why;
+    if (const auto& known = sink_->failure()) {   // says more than "malformed"
+        ended_ = *known;
+        co_return;
+    }
+    ended_ = complete.error();
+    if (ended_->code == errc::deadline_exceeded)
+        ended_ = error{errc::not_acknowledged, "no confirmation within " + std::to_string(core_->options().created_timeout.count()) + " ms"};
 }
 
 std::optional<watch_loop::step> watch_loop::take_messages() {
@@ -87,8 +89,8 @@ std::optional<watch_loop::step> watch_loop::take_messages() {
             [](policy::watch_cursor::alive) {},
             [&](policy::watch_cursor::confirmed& c) {
                 stream_->session->no_deadline();
-                failed_in_row_ = 0;
-                backoff_.succeeded(client_core::clock::now());
+                confirmed_at_ = client_core::clock::now();
+                backoff_.succeeded(*confirmed_at_);
                 other = connected{c.header, stream_->endpoint};
             },
             [&](policy::watch_cursor::apply& a) {
@@ -123,12 +125,20 @@ watch_loop::step watch_loop::fail(error why) {
         why.detail = "watch at " + stream_->endpoint + (why.detail.empty() ? "" : ": " + why.detail);
         stream_.reset();
     }
+    ended_.reset();
     pause_ = std::chrono::milliseconds(0);
     if (why.code == asio::error::operation_aborted) return interrupted{std::move(why), pause_};
-    // Every endpoint once without a pause, then a pause after each round. A fresh token deserves one try at once, too.
-    const bool at_once = policy::token_was_refused(why.code) && core_->has_credentials() && failed_in_row_ == 0;
+    const auto now = client_core::clock::now();
+    // A server that confirms each watch and then ends it must not be asked in a tight loop.
+    if (confirmed_at_ && now - *confirmed_at_ >= core_->options().backoff.healthy) {
+        failed_in_row_ = 0;
+        token_renewed_ = false;
+    }
+    confirmed_at_.reset();
+    // A fresh token deserves one try at once. Every endpoint gets one, too; after each round of them comes a pause.
+    const bool renew = policy::token_was_refused(why.code) && core_->has_credentials() && !std::exchange(token_renewed_, true);
     const bool round_over = ++failed_in_row_ % core_->endpoint_count() == 0 || !policy::member_is_unfit(why.code);
-    if (round_over && !at_once) pause_ = backoff_.failed(client_core::clock::now());
+    if (round_over && !renew) pause_ = backoff_.failed(now);
     return interrupted{std::move(why), pause_};
 }
 

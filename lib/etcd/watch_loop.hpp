@@ -38,7 +38,7 @@ public:
 private:
     std::optional<step> take_messages();
     asio::awaitable<result<void>> open();
-    asio::awaitable<result<void>> read();
+    asio::awaitable<void> read();
     step fail(error why);
 
     std::shared_ptr<client_core> core_;
@@ -48,9 +48,12 @@ private:
     policy::backoff backoff_;
     std::unique_ptr<watch_sink> sink_;     // outlives stream_, which writes to it
     std::optional<client_core::stream> stream_;
+    std::optional<error> ended_;           // why stream_ gives nothing more once its messages are taken
     std::optional<step> held_;             // came after a batch that was handed out first
     std::chrono::milliseconds pause_{0};
-    unsigned failed_in_row_ = 0;
+    unsigned failed_in_row_ = 0;           // until a stream has lasted for backoff_options::healthy
+    bool token_renewed_ = false;           // in that time
+    std::optional<client_core::clock::time_point> confirmed_at_;
 };
 
 }  // namespace dynconf::etcd

@@ -25,7 +25,6 @@ public:
     void on_end();
 
     std::optional<wire::watch_response> pop();
-    bool has_messages() const noexcept { return !messages_.empty(); }
     /// Why no further message will come, once those that came before are taken.
     const std::optional<error>& failure() const noexcept { return failure_; }
 

@@ -95,7 +95,7 @@ asio::awaitable<result<std::unique_ptr<byte_stream>>> connector::connect_tcp(con
         auto secured = co_await tls_->handshake(std::move(socket), to.host(), std::chrono::steady_clock::now() + tls_timeout_);
         if (secured) co_return secured;
         if (co_await was_cancelled()) co_return error{asio::error::operation_aborted, {}};
-        last = std::move(secured.error());
+        last = secured.error();
     }
     co_return last;
 }

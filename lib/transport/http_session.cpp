@@ -73,10 +73,10 @@ struct http_session::impl {
         broken = true;
         if (limit.expired()) return {errc::deadline_exceeded, got_bytes ? "the answer stopped half way" : "no answer"};
         if (is_end(ec)) {
-            if (got_bytes) return {errc::connection_closed, "the answer was cut off"};
+            if (got_bytes) return {errc::connection_closed, {}};
             if (exchanges <= 1 && request_left)
-                return {errc::connection_closed, "closed without an answer (plain http to a TLS port?)"};
-            return {errc::connection_closed, "closed without an answer"};
+                return {errc::connection_closed, "no answer came (plain http to a TLS port?)"};
+            return {errc::connection_closed, "no answer came"};
         }
         return {ec, {}};
     }

@@ -7,7 +7,9 @@ namespace dynconf::transport {
 session_pool::session_pool(asio::any_io_executor executor, const std::shared_ptr<connector>& connect, endpoint to,
                            const client_options& options)
     : executor_(std::move(executor)), connector_(connect), to_(std::move(to)), max_connections_(options.max_connections),
-      idle_timeout_(options.idle_timeout), freed_(executor_) {}
+      idle_timeout_(options.idle_timeout), freed_(executor_) {
+    idle_.reserve(max_connections_);   // give_back must not fail
+}
 
 std::unique_ptr<http_session> session_pool::take_idle() {
     const auto now = std::chrono::steady_clock::now();

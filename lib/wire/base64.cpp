@@ -33,7 +33,8 @@ constexpr auto sextets = [] {
 
 // The place of the n-th byte in a 32-bit word that is stored as it lies in memory.
 constexpr std::uint32_t in_byte(unsigned n, unsigned value) {
-    return static_cast<std::uint32_t>(value & 0xff) << (std::endian::native == std::endian::little ? 8 * n : 24 - 8 * n);
+    const unsigned shift = std::endian::native == std::endian::little ? 8 * n : 24 - 8 * n;
+    return static_cast<std::uint32_t>(value & 0xff) << shift;
 }
 
 // What a digit adds to the three bytes of its group. The fourth byte collects errors, so that a whole piece is

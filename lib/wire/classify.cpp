@@ -87,15 +87,16 @@ error classify(unsigned http_status, std::string_view body) {
     constexpr shape no_message{};
     message_reader reader(no_message, nullptr, false);
     reader.write(body);
-    const auto fault = reader.fault();
-    if (!fault) return classify_text(http_status, body);
-    if (const auto code = code_of(*fault)) return {*code, quote(fault->message)};
-    return classify_text(http_status, fault->message.empty() ? body : fault->message);
+    // The status says that this is an error: words without a code are as good.
+    const server_fault fault = reader.fault().value_or(server_fault{0, reader.message()});
+    if (const auto code = code_of(fault)) return {*code, quote(fault.message)};
+    return classify_text(http_status, fault.message.empty() ? body : fault.message);
 }
 
 error classify_cancel(std::string_view cancel_reason, revision_t compact_revision) {
     if (compact_revision != 0)
-        return {make_error_code(server_errc::compacted), "compacted up to revision " + std::to_string(compact_revision)};
+        return {make_error_code(server_errc::compacted),
+                "compacted up to revision " + std::to_string(compact_revision)};
     return {code_of_words(cancel_reason).value_or(make_error_code(errc::watch_ended)), quote(cancel_reason)};
 }
 

@@ -16,7 +16,8 @@ std::string_view own_text(errc code) noexcept {
     case errc::no_endpoint_available: return "no endpoint answers";
     case errc::deadline_exceeded: return "the deadline of the operation has passed";
     case errc::connection_closed: return "the connection was closed before the answer was complete";
-    case errc::protocol_mismatch: return "the server does not speak HTTP/1.1 here (TLS against plain, or a gRPC-only port?)";
+    case errc::protocol_mismatch:
+        return "the server does not speak HTTP/1.1 here (TLS against plain, or a gRPC-only port?)";
     case errc::gateway_disabled: return "the server does not offer etcd's JSON gateway (--enable-grpc-gateway)";
     case errc::malformed_response: return "not an answer of etcd";
     case errc::response_too_large: return "the answer is larger than the client allows";

@@ -28,13 +28,13 @@ enum class field_kind : std::uint8_t {
 struct shape;
 
 struct field {
-    std::string_view name;              // the proto name; its camelCase form is taken as well
+    std::string_view name;                    // the proto name; its camelCase form is taken as well
     field_kind kind;
-    bool repeated = false;              // `at` and `enter` append an element
-    bool lenient = false;               // another type is no error but as good as absent
-    void* (*at)(void* owner) = nullptr;      // the member that takes a scalar
-    void* (*enter)(void* owner) = nullptr;   // the owner of an object's members
-    const shape* inner = nullptr;            // the object's fields
+    bool repeated = false;                    // `at` and `enter` append an element
+    bool lenient = false;                     // another type is no error but as good as absent
+    void* (*at)(void* owner) = nullptr;       // the member that takes a scalar
+    void* (*enter)(void* owner) = nullptr;    // the owner of an object's members
+    const shape* inner = nullptr;             // the object's fields
 };
 
 struct shape {
@@ -65,12 +65,9 @@ template <auto Member>
 void* place(void* owner) {
     auto& member = member_of<Member>(owner);
     using type = std::remove_reference_t<decltype(member)>;
-    if constexpr (is_vector<type> || is_optional<type>) {
-        if constexpr (is_vector<type>) return &member.emplace_back();
-        else return &member.emplace();
-    } else {
-        return &member;
-    }
+    if constexpr (is_vector<type>) return &member.emplace_back();
+    else if constexpr (is_optional<type>) return &member.emplace();
+    else return &member;
 }
 
 template <class T> struct scalar_kind;

@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace dynconf::wire {
@@ -27,6 +28,8 @@ public:
     std::optional<error> finish();
     /// What the input said of an error so far.
     std::optional<server_fault> fault() const;
+    /// The member "message", which alone is no error.
+    const std::string& message() const;
 
 private:
     struct impl;

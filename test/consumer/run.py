@@ -61,7 +61,7 @@ def installed(args, project, compiler):
     flags = run('pkg-config', f'--define-variable=prefix={stage}{prefix}', '--cflags', '--libs', *static, 'dynconf',
                 env=env, stdout=subprocess.PIPE, text=True).stdout
     print(flags)
-    run(*compiler, project / 'main.cpp', '-o', stage / 'consumer', *shlex.split(flags))
+    run(*compiler, project / 'main.cpp', '-o', stage / 'consumer', *shlex.split(flags), *args.boost)
     run(stage / 'consumer', env=dict(os.environ, LD_LIBRARY_PATH=str(library_dir)))
 
 
@@ -72,6 +72,7 @@ def main():
     parser.add_argument('--source', type=pathlib.Path, required=True)
     parser.add_argument('--work', type=pathlib.Path, required=True)
     parser.add_argument('--build', type=pathlib.Path)
+    parser.add_argument('--boost', default=[], type=lambda d: ['-isystem', d], help='where Boost is, if not in the system')
     args = parser.parse_args(sys.argv[1:split])
     compiler = sys.argv[split + 1:]
     project = pathlib.Path(__file__).resolve().parent / 'project'

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <dynconf/detail/export.hpp>
+#include <dynconf/mirror.hpp>
+#include <dynconf/types.hpp>
+
+#include <boost/asio/awaitable.hpp>
+
+#include <memory>
+#include <vector>
+
+namespace dynconf {
+
+/// Where a manager gets its content from. Implement it to feed a manager in tests, or from elsewhere than etcd.
+/// Called by one manager, one call at a time, on the manager's strand.
+class DYNCONF_API source {
+public:
+    virtual ~source();
+
+    /// Before the first next(), and again for each start().
+    virtual void open(std::vector<key_range> ranges) = 0;
+
+    /// The next step, as `mirror::next()` gives them: a snapshot first, then updates and resyncs, with connected and
+    /// interrupted in between. After an interruption the next call tries again, once its pause is over. Ends by an
+    /// exception only when cancelled (terminal).
+    virtual boost::asio::awaitable<mirror_step> next() = 0;
+};
+
+/// etcd itself.
+DYNCONF_API std::shared_ptr<source> etcd_source(client c);
+
+}  // namespace dynconf

@@ -1,0 +1,22 @@
+#pragma once
+
+// All of dynconf. Each header also stands alone.
+
+#include <dynconf/client.hpp>
+#include <dynconf/config/control_unit.hpp>
+#include <dynconf/config/declared_schema.hpp>
+#include <dynconf/config/manager.hpp>
+#include <dynconf/config/schema.hpp>
+#include <dynconf/config/settings.hpp>
+#include <dynconf/config/snapshot.hpp>
+#include <dynconf/config/source.hpp>
+#include <dynconf/config/status.hpp>
+#include <dynconf/endpoint.hpp>
+#include <dynconf/error.hpp>
+#include <dynconf/kv.hpp>
+#include <dynconf/maintenance.hpp>
+#include <dynconf/mirror.hpp>
+#include <dynconf/options.hpp>
+#include <dynconf/txn.hpp>
+#include <dynconf/types.hpp>
+#include <dynconf/watch.hpp>

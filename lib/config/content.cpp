@@ -1,0 +1,104 @@
+#include "config/content.hpp"
+
+#include "config/load_environment.hpp"
+
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+namespace dynconf::detail {
+
+void content::refuse(outcome& out, std::string_view name, std::string_view key, error why, revision_t revision) const {
+    rejection& r = out.rejected.emplace_back();
+    r.name = name;
+    r.key = key;
+    r.reason = std::move(why);
+    r.revision = revision;
+}
+
+void content::take(snapshot_editor& editor, outcome& out, std::string_view name, std::string_view key, const std::string* text,
+                   revision_t revision) const {
+    result<value> coerced = schema_.coerce(name, text ? std::optional<std::string_view>(*text) : std::nullopt);
+    entry e;
+    e.secret = schema_.is_secret(name);
+    e.from.from = text ? origin::etcd : origin::defaults;
+    e.from.mod_revision = text ? revision : 0;
+    if (coerced) {
+        e.content = std::move(*coerced);
+        editor.set(name, std::move(e));
+        return;
+    }
+    refuse(out, name, key, coerced.error(), revision);
+    if (editor.find(name)) return;   // the last good value stays
+    // There was none: the default, or no value at all.
+    std::optional<error> no_default_either;
+    editor.set(name, default_entry(schema_, name, no_default_either));
+}
+
+content::outcome content::load(const snapshot& base, const std::vector<key_value>& all, revision_t revision) {
+    outcome out;
+    out.whole = true;
+    snapshot_editor editor(base, std::max(all.size(), schema_.names().size()));
+    std::unordered_set<std::string_view> mapped;   // views into schema_
+    std::unordered_set<std::string> open;          // names that an open schema made up
+    std::string scratch;
+    for (const key_value& kv : all) {
+        const auto name = schema_.name_of(kv.key, scratch);
+        if (!name) continue;
+        if (schema_.knows(*name)) mapped.insert(*name);
+        else open.emplace(*name);
+        take(editor, out, *name, kv.key, &kv.value, kv.mod_revision);
+    }
+    for (const std::string& name : schema_.names()) {
+        if (mapped.contains(name)) continue;
+        const std::string* key = schema_.key_of(name);
+        if (!key) {
+            // Comes from the environment alone; etcd has nothing to say about it.
+            if (editor.find(name)) continue;
+        }
+        out.missing.push_back(name);
+        take(editor, out, name, key ? *key : std::string(), nullptr, revision);
+    }
+    std::vector<std::string> gone;
+    base.for_each([&](const std::string& name, const value&) {
+        if (!schema_.knows(name) && !open.contains(name)) gone.push_back(name);
+    });
+    for (const std::string& name : gone) editor.erase(name);
+    out.difference = editor.difference();
+    out.next = std::move(editor).commit(revision, origin::etcd, base.serial() + 1);
+    return out;
+}
+
+content::outcome content::apply(const snapshot& base, const std::vector<event>& events, revision_t revision) {
+    outcome out;
+    snapshot_editor editor(base);
+    std::string scratch;
+    for (const event& e : events) {
+        const auto name = schema_.name_of(e.kv.key, scratch);
+        if (!name) continue;
+        const bool erased = e.type == event::kind::erase;
+        if (erased && !schema_.knows(*name)) editor.erase(*name);
+        else take(editor, out, *name, e.kv.key, erased ? nullptr : &e.kv.value, e.kv.mod_revision);
+    }
+    out.difference = editor.difference();
+    out.next = std::move(editor).commit(revision, origin::etcd, base.serial() + 1);
+    return out;
+}
+
+content::outcome content::load_local(const snapshot& base, const environment_lookup& look_up) {
+    outcome out;
+    out.whole = true;
+    loaded_settings loaded = load_environment(schema_, look_up);
+    snapshot_editor editor(base, loaded.entries.size());
+    for (auto& [name, e] : loaded.entries) {
+        if (e.from.from != origin::environment) out.missing.push_back(name);
+        editor.set(name, std::move(e));
+    }
+    out.rejected = std::move(loaded.rejections);
+    out.difference = editor.difference();
+    out.next = std::move(editor).commit(0, origin::environment, base.serial() + 1);
+    return out;
+}
+
+}  // namespace dynconf::detail

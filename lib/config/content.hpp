@@ -1,0 +1,48 @@
+#pragma once
+
+#include <dynconf/config/environment.hpp>
+#include <dynconf/config/rejection.hpp>
+#include <dynconf/config/snapshot.hpp>
+#include <dynconf/types.hpp>
+
+#include "config/compiled_schema.hpp"
+#include "config/snapshot_data.hpp"
+
+#include <string>
+#include <vector>
+
+namespace dynconf::detail {
+
+/// Turns what a source delivers into snapshots. There is one path from text to value, for loads and for events; a value
+/// that the schema refuses leaves the last good one in place. No I/O. One thread at a time.
+class content {
+public:
+    struct outcome {
+        snapshot next;
+        edit difference = edit::none;      ///< From the snapshot before.
+        std::vector<rejection> rejected;
+        bool whole = false;                ///< A load, not events.
+        std::vector<std::string> missing;  ///< Of a load: names without a text.
+    };
+
+    explicit content(compiled_schema schema) : schema_(std::move(schema)) {}
+
+    const compiled_schema& schema() const noexcept { return schema_; }
+
+    /// The whole content at `revision`; what is not in it gets its default.
+    outcome load(const snapshot& base, const std::vector<key_value>& all, revision_t revision);
+    /// Events of whole revisions; of several for one key the last counts.
+    outcome apply(const snapshot& base, const std::vector<event>& events, revision_t revision);
+    /// The environment and the defaults.
+    outcome load_local(const snapshot& base, const environment_lookup& look_up);
+
+private:
+    /// A text, or null for none, into the editor.
+    void take(snapshot_editor& editor, outcome& out, std::string_view name, std::string_view key, const std::string* text,
+              revision_t revision) const;
+    void refuse(outcome& out, std::string_view name, std::string_view key, error why, revision_t revision) const;
+
+    compiled_schema schema_;
+};
+
+}  // namespace dynconf::detail

@@ -1,0 +1,28 @@
+#include <dynconf/config/source.hpp>
+
+#include <optional>
+#include <utility>
+
+namespace dynconf {
+
+source::~source() = default;
+
+namespace {
+
+class etcd_mirror final : public source {
+public:
+    explicit etcd_mirror(client c) : client_(std::move(c)) {}
+
+    void open(std::vector<key_range> ranges) override { mirror_.emplace(client_, std::move(ranges)); }
+    boost::asio::awaitable<mirror_step> next() override { return mirror_->next(); }
+
+private:
+    client client_;
+    std::optional<mirror> mirror_;
+};
+
+}  // namespace
+
+std::shared_ptr<source> etcd_source(client c) { return std::make_shared<etcd_mirror>(std::move(c)); }
+
+}  // namespace dynconf

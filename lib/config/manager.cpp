@@ -1,0 +1,98 @@
+#include <dynconf/config/manager.hpp>
+
+#include "config/manager_impl.hpp"
+#include "etcd/spawn.hpp"
+
+#include <stdexcept>
+#include <utility>
+
+namespace dynconf {
+
+namespace {
+
+std::shared_ptr<source> source_for(const boost::asio::any_io_executor& executor, const settings& from, client_options options,
+                                   const log_sink& log) {
+    if (from.is_local()) return nullptr;
+    if (!from.endpoints || from.endpoints->empty())
+        throw std::invalid_argument("dynconf: no etcd endpoint: set EtcdSettings__HostName or settings::endpoints, "
+                                    "or USE_LOCAL_CONFIG=true");
+    options.endpoints = *from.endpoints;
+    if (from.username && !from.username->empty()) {
+        credentials login;
+        login.username = *from.username;
+        login.password = from.password.value_or(std::string());
+        options.auth = std::move(login);
+    }
+    if (from.ca_cert_path && !from.ca_cert_path->empty()) options.tls.ca_file = *from.ca_cert_path;
+    if (!options.log) options.log = log;
+    return etcd_source(client(executor, std::move(options)));
+}
+
+}  // namespace
+
+config_manager::config_manager(boost::asio::any_io_executor executor, std::shared_ptr<const schema> what, const settings& from,
+                               manager_options options)
+    : config_manager(executor, std::move(what), source_for(executor, from, options.client, options.log), options) {}
+
+config_manager::config_manager(boost::asio::any_io_executor executor, std::shared_ptr<const schema> what,
+                               std::shared_ptr<source> from, manager_options options) {
+    if (!what) throw std::invalid_argument("dynconf: a manager without a schema");
+    impl_ = std::make_shared<impl>(executor, std::move(what), std::move(from), std::move(options));
+}
+
+config_manager::~config_manager() {
+    if (impl_) impl_->abandon();
+}
+
+snapshot config_manager::current() const { return impl_->current(); }
+dynconf::status config_manager::status() const { return impl_->status(); }
+
+subscription config_manager::subscribe(change_callback f) { return impl_->on_change.add(std::move(f)); }
+
+subscription config_manager::subscribe(std::string name, value_callback f) {
+    return impl_->on_change.add([name = std::move(name), f = std::move(f)](const snapshot& before, const snapshot& after) {
+        static const value none;
+        const value* old = before.find(name);
+        const value* now = after.find(name);
+        if (old == now || (old && now && *old == *now)) return;
+        f(old ? *old : none, now ? *now : none);
+    });
+}
+
+subscription config_manager::subscribe_status(status_callback f) { return impl_->on_status.add(std::move(f)); }
+subscription config_manager::subscribe_rejections(rejection_callback f) { return impl_->on_rejection.add(std::move(f)); }
+
+void config_manager::begin_start(std::shared_ptr<impl> i, detail::erased_handler<start_report> h) {
+    const etcd::strand on = i->strand;
+    auto run = [](std::shared_ptr<impl> self) -> asio::awaitable<result<start_report>> { co_return co_await self->start(); };
+    etcd::spawn<start_report>(on, std::move(i), std::move(h), etcd::cancels::terminal_only, run);
+}
+
+void config_manager::begin_get_all(std::shared_ptr<impl> i, detail::erased_handler<snapshot> h) {
+    const etcd::strand on = i->strand;
+    auto run = [](std::shared_ptr<impl> self) -> asio::awaitable<result<snapshot>> { co_return co_await self->get_all(); };
+    etcd::spawn<snapshot>(on, std::move(i), std::move(h), etcd::cancels::total, run);
+}
+
+void config_manager::begin_changed_since(std::shared_ptr<impl> i, revision_t revision, detail::erased_handler<snapshot> h) {
+    const etcd::strand on = i->strand;
+    auto run = [revision](std::shared_ptr<impl> self) -> asio::awaitable<result<snapshot>> {
+        co_return co_await self->changed_since(revision);
+    };
+    etcd::spawn<snapshot>(on, std::move(i), std::move(h), etcd::cancels::total, run);
+}
+
+void config_manager::begin_stop(std::shared_ptr<impl> i, detail::erased_handler<void> h) {
+    const etcd::strand on = i->strand;
+    auto run = [](std::shared_ptr<impl> self) -> asio::awaitable<result<void>> { co_return co_await self->stop(); };
+    etcd::spawn<void>(on, std::move(i), std::move(h), etcd::cancels::terminal_only, run);
+}
+
+boost::asio::awaitable<snapshot> config_manager::get_all_now(std::shared_ptr<impl> i) {
+    if (i->status().state != config_state::stopped)
+        if (snapshot now = i->current(); now.origin() != origin::none) co_return now;
+    co_return co_await detail::initiate<snapshot>(default_token{},
+        [i](detail::erased_handler<snapshot> h) { begin_get_all(i, std::move(h)); });
+}
+
+}  // namespace dynconf

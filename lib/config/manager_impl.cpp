@@ -1,0 +1,288 @@
+#include "config/manager_impl.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+
+#include <utility>
+
+namespace dynconf {
+
+using clock = std::chrono::steady_clock;
+
+config_manager::impl::impl(const asio::any_io_executor& executor, std::shared_ptr<const dynconf::schema> what,
+                           std::shared_ptr<source> where, manager_options how)
+    : strand(asio::make_strand(executor)), schema(std::move(what)), from(std::move(where)), options(std::move(how)),
+      moved_(strand) {}
+
+snapshot config_manager::impl::current() const {
+    const std::lock_guard lock(mutex_);
+    return current_;
+}
+
+dynconf::status config_manager::impl::status() const {
+    const std::lock_guard lock(mutex_);
+    return status_;
+}
+
+void config_manager::impl::log(log_level level, std::string_view event, std::string text) const {
+    if (options.log) options.log({level, event, std::move(text)});
+}
+
+void config_manager::impl::log_exception(std::string_view where, const std::exception_ptr& thrown) const {
+    log(log_level::error, "callback_threw", std::string(where) + ": " + to_error(thrown).message());
+}
+
+// Starting
+
+asio::awaitable<result<start_report>> config_manager::impl::start() {
+    if (phase_ != phase::idle) co_return error{errc::already_running, {}};
+    auto compiled = detail::compiled_schema::compile(schema);
+    if (!compiled) co_return compiled.error();
+    content_.emplace(std::move(*compiled));
+    phase_ = phase::starting;
+    starter_waits_ = true;
+    result<start_report> report = co_await first_load();
+    starter_waits_ = false;
+    moved_.notify_all();
+    if (phase_ != phase::starting) co_return error{errc::not_running, "stopped while starting"};
+    if (report) {
+        phase_ = phase::running;
+        co_return report;
+    }
+    phase_ = phase::stopping;
+    co_await end_follow();
+    co_return report;
+}
+
+asio::awaitable<result<start_report>> config_manager::impl::first_load() {
+    loaded_ = connected_ = false;
+    interruption_ = {};
+    missing_.clear();
+    start_rejections_.clear();
+    enter(config_state::starting, {});
+    error cause;
+    if (from) {
+        cause = co_await settle();
+        const bool given_up = phase_ != phase::starting || cause.code == asio::error::operation_aborted;
+        if (!loaded_ && !given_up && !options.strict) fall_back(cause);
+    } else {
+        publish(content_->load_local(current(), options.look_up));
+        enter(config_state::local, {});
+    }
+    co_return finish_start(std::move(cause));
+}
+
+/// Begins to follow and waits until the first attempt has worked or failed. What hindered it, if anything.
+asio::awaitable<error> config_manager::impl::settle() {
+    from->open(content_->schema().ranges());
+    following_ = true;
+    auto run = [self = shared_from_this()]() -> asio::awaitable<void> {
+        const std::shared_ptr<impl> me = self;
+        co_await me->follow();
+    };
+    auto ended = [self = shared_from_this()](const std::exception_ptr& thrown) {
+        self->following_ = false;
+        const error why = thrown ? to_error(thrown) : error{};
+        if (thrown && why.code != asio::error::operation_aborted) {
+            self->log(log_level::error, "source_failed", why.message());
+            self->interruption_ = why;
+            self->enter(self->loaded_ ? config_state::stale : config_state::local, why);
+        }
+        self->moved_.notify_all();
+    };
+    asio::co_spawn(strand, std::move(run), asio::bind_cancellation_slot(cancel_.slot(), std::move(ended)));
+
+    const auto limit = clock::now() + options.start_timeout;
+    for (;;) {
+        if (connected_ || !following_ || phase_ != phase::starting) break;
+        if (interruption_.code) break;
+        co_await moved_.wait(limit);
+        if (co_await transport::was_cancelled()) co_return error{asio::error::operation_aborted, "start"};
+        if (clock::now() >= limit && !connected_ && !interruption_.code)
+            co_return error{errc::deadline_exceeded, "etcd did not answer within " + std::to_string(options.start_timeout.count()) + " ms"};
+    }
+    co_return connected_ ? error{} : interruption_;
+}
+
+/// etcd was not reached: the last good copy of an earlier start, else the environment.
+void config_manager::impl::fall_back(const error& cause) {
+    if (current().origin() == origin::etcd) {
+        enter(config_state::stale, cause);
+        return;
+    }
+    publish(content_->load_local(current(), options.look_up));
+    enter(config_state::local, cause);
+}
+
+result<start_report> config_manager::impl::finish_start(error cause) {
+    if (cause.code == asio::error::operation_aborted) return cause;
+    start_report report;
+    const snapshot now = current();
+    report.origin = now.origin();
+    report.revision = now.revision();
+    report.missing = missing_;
+    report.rejected = std::exchange(start_rejections_, {});
+    for (const std::string& name : content_->schema().names()) {
+        const value* v = now.find(name);
+        if (content_->schema().traits(name).required && (!v || v->is_null())) report.missing_required.push_back(name);
+    }
+    if (options.strict) {
+        if (cause.code) return cause;
+        if (!report.missing_required.empty()) return error{errc::required_missing, report.missing_required.front()};
+        if (!report.rejected.empty()) return report.rejected.front().reason;
+    }
+    report.cause = std::move(cause);
+    report.state = status().state;
+    return report;
+}
+
+// Following
+
+asio::awaitable<void> config_manager::impl::follow() {
+    for (;;) {
+        mirror_step step = co_await from->next();
+        take(std::move(step));
+        moved_.notify_all();
+    }
+}
+
+void config_manager::impl::take(mirror_step step) {
+    switch (step.what) {
+        case mirror_step::kind::snapshot:
+        case mirror_step::kind::resync:
+        case mirror_step::kind::update: {
+            const bool whole = step.what == mirror_step::kind::snapshot;
+            const snapshot base = current();
+            auto outcome = whole ? content_->load(base, step.content, step.revision)
+                                 : content_->apply(base, step.events, step.revision);
+            loaded_ = true;
+            {
+                const std::lock_guard lock(mutex_);
+                status_.cluster_id = step.cluster_id;
+                if (step.what == mirror_step::kind::resync) ++status_.resyncs;
+            }
+            publish(std::move(outcome));
+            return;
+        }
+        case mirror_step::kind::connected: {
+            connected_ = true;
+            interruption_ = {};
+            {
+                const std::lock_guard lock(mutex_);
+                status_.endpoint = std::move(step.endpoint);
+            }
+            enter(config_state::live, {});
+            return;
+        }
+        case mirror_step::kind::interrupted: {
+            connected_ = false;
+            interruption_ = std::move(step.cause);
+            {
+                const std::lock_guard lock(mutex_);
+                status_.endpoint.clear();
+                ++status_.interruptions;
+            }
+            if (loaded_) enter(config_state::stale, interruption_);
+            else if (phase_ == phase::running) enter(status().state, interruption_);   // still local or stale, perhaps for another cause
+            return;
+        }
+    }
+}
+
+void config_manager::impl::publish(detail::content::outcome outcome) {
+    const snapshot before = current();
+    const snapshot& after = outcome.next;
+    const bool changed = outcome.difference == detail::edit::content;
+    {
+        const std::lock_guard lock(mutex_);
+        current_ = after;
+        status_.origin = after.origin();
+        status_.revision = after.revision();
+        status_.rejected += outcome.rejected.size();
+        if (changed) ++status_.updates;
+    }
+    if (changed) {
+        content_revision_ = after.revision();
+        ++content_changes_;
+    }
+    if (outcome.whole) missing_ = std::move(outcome.missing);
+    for (const rejection& r : outcome.rejected) {
+        log(log_level::warning, "value_refused", r.reason.message() + " (revision " + std::to_string(r.revision) + "); the last good value stays");
+        on_rejection.call([this](const std::exception_ptr& e) { log_exception("a rejection callback", e); }, r);
+    }
+    if (phase_ == phase::starting)
+        start_rejections_.insert(start_rejections_.end(), outcome.rejected.begin(), outcome.rejected.end());
+    if (changed) on_change.call([this](const std::exception_ptr& e) { log_exception("a change callback", e); }, before, after);
+    moved_.notify_all();
+}
+
+void config_manager::impl::enter(config_state state, error cause) {
+    dynconf::status now;
+    {
+        const std::lock_guard lock(mutex_);
+        const bool same_state = status_.state == state;
+        if (same_state && status_.cause.code == cause.code && status_.cause.detail == cause.detail) return;
+        if (!same_state) status_.since = clock::now();
+        status_.state = state;
+        status_.cause = std::move(cause);
+        now = status_;
+    }
+    log(state == config_state::stale ? log_level::warning : log_level::info, "state",
+        std::string(to_string(state)) + (now.cause.code ? ": " + now.cause.message() : std::string()));
+    on_status.call([this](const std::exception_ptr& e) { log_exception("a status callback", e); }, now);
+}
+
+// Reading
+
+asio::awaitable<result<snapshot>> config_manager::impl::get_all() {
+    while (phase_ == phase::starting && current().origin() == origin::none) {
+        co_await moved_.wait();
+        if (co_await transport::was_cancelled()) co_return error{asio::error::operation_aborted, "get_all_configs"};
+    }
+    if (phase_ == phase::idle || phase_ == phase::stopping) co_return error{errc::not_running, {}};
+    co_return current();
+}
+
+asio::awaitable<result<snapshot>> config_manager::impl::changed_since(revision_t revision) {
+    const std::uint64_t changes = content_changes_;
+    for (;;) {
+        if (phase_ == phase::idle || phase_ == phase::stopping) co_return error{errc::not_running, {}};
+        const snapshot now = current();
+        const bool newer = content_revision_ > revision || content_changes_ != changes;
+        const bool went_back = now.origin() == origin::etcd && now.revision() < revision;
+        if (newer || went_back) co_return now;
+        co_await moved_.wait();
+        if (co_await transport::was_cancelled()) co_return error{asio::error::operation_aborted, "changed_since"};
+    }
+}
+
+// Stopping
+
+asio::awaitable<void> config_manager::impl::end_follow() {
+    cancel_.emit(asio::cancellation_type::terminal);
+    while (following_ || starter_waits_) co_await moved_.wait();
+    enter(config_state::stopped, {});
+    phase_ = phase::idle;
+    moved_.notify_all();
+}
+
+asio::awaitable<result<void>> config_manager::impl::stop() {
+    if (phase_ == phase::starting || phase_ == phase::running) {
+        phase_ = phase::stopping;
+        moved_.notify_all();
+        co_await end_follow();
+    } else {
+        while (phase_ == phase::stopping) co_await moved_.wait();   // somebody else's stop
+    }
+    co_return result<void>();
+}
+
+void config_manager::impl::abandon() {
+    asio::post(strand, [self = shared_from_this()] {
+        self->phase_ = phase::stopping;
+        self->cancel_.emit(asio::cancellation_type::terminal);
+        self->moved_.notify_all();
+    });
+}
+
+}  // namespace dynconf

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <dynconf/config/manager.hpp>
+
+#include "config/callbacks.hpp"
+#include "config/content.hpp"
+#include "etcd/spawn.hpp"
+#include "transport/condition.hpp"
+
+#include <boost/asio/cancellation_signal.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace dynconf {
+
+namespace asio = boost::asio;
+
+/// The life of a manager. Coroutines run on `strand`.
+struct config_manager::impl : std::enable_shared_from_this<config_manager::impl> {
+    impl(const asio::any_io_executor& executor, std::shared_ptr<const dynconf::schema> what, std::shared_ptr<source> where,
+         manager_options how);
+
+    asio::awaitable<result<start_report>> start();
+    asio::awaitable<result<snapshot>> get_all();
+    asio::awaitable<result<snapshot>> changed_since(revision_t revision);
+    asio::awaitable<result<void>> stop();
+    /// The manager object is gone: nobody is left to wait.
+    void abandon();
+
+    snapshot current() const;
+    dynconf::status status() const;
+
+    // constant
+    const etcd::strand strand;
+    const std::shared_ptr<const dynconf::schema> schema;
+    const std::shared_ptr<source> from;   // null: local mode
+    const manager_options options;
+
+    // their own locks
+    detail::callbacks<const snapshot&, const snapshot&> on_change;
+    detail::callbacks<const dynconf::status&> on_status;
+    detail::callbacks<const rejection&> on_rejection;
+
+private:
+    enum class phase : std::uint8_t { idle, starting, running, stopping };
+
+    asio::awaitable<void> follow();
+    void take(mirror_step step);
+    void publish(detail::content::outcome outcome);
+    void enter(config_state state, error cause);
+    void fall_back(const error& cause);
+    asio::awaitable<result<start_report>> first_load();
+    asio::awaitable<error> settle();
+    asio::awaitable<void> end_follow();
+    result<start_report> finish_start(error cause);
+    void log(log_level level, std::string_view event, std::string text) const;
+    void log_exception(std::string_view where, const std::exception_ptr& thrown) const;
+
+    // strand
+    phase phase_ = phase::idle;
+    std::optional<detail::content> content_;
+    asio::cancellation_signal cancel_;
+    bool starter_waits_ = false;        // start() is under way
+    bool following_ = false;            // follow() is under way
+    bool loaded_ = false;               // etcd's content was loaded since start()
+    bool connected_ = false;            // a confirmed watch
+    error interruption_;                // the last, while not connected
+    std::vector<std::string> missing_;  // of the last whole load
+    std::vector<rejection> start_rejections_;
+    revision_t content_revision_ = 0;   // of the last publication that changed a value
+    std::uint64_t content_changes_ = 0;
+    transport::condition moved_;        // whatever the coroutines here wait for
+
+    // mutex
+    mutable std::mutex mutex_;
+    snapshot current_;
+    dynconf::status status_;
+};
+
+}  // namespace dynconf
