@@ -1,5 +1,7 @@
 #pragma once
 
+#include "support/catch.hpp"
+
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
