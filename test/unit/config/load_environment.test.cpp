@@ -30,7 +30,7 @@ detail::compiled_schema compiled() {
     return detail::compiled_schema::compile(std::move(s)).value();
 }
 
-environment of(std::map<std::string, std::string> variables) {
+environment_lookup of(std::map<std::string, std::string> variables) {
     return [variables = std::move(variables)](const std::string& name) -> std::optional<std::string> {
         const auto found = variables.find(name);
         if (found == variables.end()) return std::nullopt;

@@ -10,7 +10,7 @@ using namespace dynconf;
 
 namespace {
 
-environment of(std::map<std::string, std::string> variables) {
+environment_lookup of(std::map<std::string, std::string> variables) {
     return [variables = std::move(variables)](const std::string& name) -> std::optional<std::string> {
         const auto at = variables.find(name);
         if (at == variables.end()) return std::nullopt;
