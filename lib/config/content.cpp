@@ -55,7 +55,8 @@ content::outcome content::load(const snapshot& base, const std::vector<key_value
         if (mapped.contains(name)) continue;
         const std::string* key = schema_.key_of(name);
         if (!key) {
-            // etcd has nothing to say about it: as in local mode.
+            // etcd has nothing to say about it: as in local mode, and what was found there stays.
+            if (const entry* had = editor.find(name); had && had->from.from == origin::environment) continue;
             entry e = environment_entry(schema_, name, look_up_, out.rejected);
             if (e.from.from != origin::environment) out.missing.push_back(name);
             editor.set(name, std::move(e));
