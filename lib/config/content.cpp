@@ -26,6 +26,7 @@ void content::take(snapshot_editor& editor, outcome& out, std::string_view name,
     e.from.mod_revision = text ? revision : 0;
     if (coerced) {
         e.content = std::move(*coerced);
+        if (!text && e.content.is_null()) e.from.from = origin::none;   // no default either
         editor.set(name, std::move(e));
         return;
     }
