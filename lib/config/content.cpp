@@ -30,7 +30,7 @@ void content::take(snapshot_editor& editor, outcome& out, std::string_view name,
         editor.set(name, std::move(e));
         return;
     }
-    refuse(out, name, key, std::move(coerced.error()), revision);
+    refuse(out, name, key, coerced.error(), revision);
     if (editor.find(name)) return;   // the last good value stays
     // There was none: the default, or no value at all.
     std::optional<error> no_default_either;

@@ -49,7 +49,7 @@ asio::awaitable<result<start_report>> config_manager::impl::start() {
     co_await asio::post(strand, asio::use_awaitable);   // never within a callback that calls it
     if (phase_ != phase::idle) co_return error{errc::already_running, {}};
     auto compiled = detail::compiled_schema::compile(schema);
-    if (!compiled) co_return std::move(compiled.error());
+    if (!compiled) co_return compiled.error();
     content_.emplace(std::move(*compiled));
     phase_ = phase::starting;
     starter_waits_ = true;

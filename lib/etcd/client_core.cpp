@@ -77,7 +77,7 @@ asio::awaitable<boost::system::result<void, client_core::failure>> client_core::
     const call& what, const std::string& body, reply& answer, std::size_t index, std::string_view token, time_point due) {
     using policy::stage;
     auto session = co_await pools_[index]->acquire(due);
-    if (!session) co_return failure{stage::not_sent, std::move(session.error())};
+    if (!session) co_return failure{stage::not_sent, session.error()};
     transport::http_session& http = **session;
 
     const auto limit = std::min<clock::duration>(options_.request_timeout, due - clock::now());
@@ -86,21 +86,27 @@ asio::awaitable<boost::system::result<void, client_core::failure>> client_core::
     http.expires_at(clock::now() + limit);
     const std::string text = request(what, body, pools_[index]->to(), token, limit_ms);
 
+    answer.expect();
     result<void> sent = co_await http.send(text, answer, options_.max_response_bytes);
-    if (!sent) co_return failure{http.request_left() ? stage::sent : stage::not_sent, std::move(sent.error())};
+    if (!sent) co_return failure{http.request_left() ? stage::sent : stage::not_sent, sent.error()};
     for (;;) {
         result<bool> complete = co_await http.read_some();
         if (!complete) {
             // Where the decoder stopped the exchange it knows best what was wrong.
-            if (complete.error().code == errc::malformed_response)
-                if (auto why = answer.finish(); !why) co_return failure{stage::sent, std::move(why.error())};
-            co_return failure{stage::sent, std::move(complete.error())};
+            if (answer.refused())
+                if (auto why = answer.finish(); !why) co_return failure{stage::sent, why.error()};
+            co_return failure{stage::sent, complete.error()};
         }
         if (*complete) break;
+        // The cancellation may have met this very read, which it can then no longer end.
+        if (co_await transport::was_cancelled()) {
+            http.close();
+            co_return failure{stage::sent, {asio::error::operation_aborted, {}}};
+        }
     }
     http.no_deadline();
     auto taken = answer.finish();
-    if (!taken) co_return failure{stage::answered, std::move(taken.error())};
+    if (!taken) co_return failure{stage::answered, taken.error()};
     co_return boost::system::result<void, failure>();
 }
 
@@ -113,14 +119,14 @@ asio::awaitable<result<void>> client_core::perform(const call& what, const std::
         policy::token_state::send use{{}, 0};
         if (what.authenticated) {
             auto got = co_await token(due);
-            if (!got) co_return std::move(got.error());
+            if (!got) co_return got.error();
             use = std::move(*got);
         }
         const std::size_t index = rotation_.current();
         const std::string where = pools_[index]->to().to_string();
         auto outcome = co_await attempt(what, body, answer, index, use.token, due);
         if (outcome) co_return result<void>();
-        failure failed = std::move(outcome.error());
+        failure failed = outcome.error();
         if (co_await transport::was_cancelled())
             co_return in_context({asio::error::operation_aborted, {}}, what, where);
 
@@ -188,7 +194,7 @@ asio::awaitable<void> client_core::fetch_token() {
         log(log_level::info, "auth_not_enabled", "credentials were given, but etcd has authentication switched off");
     } else {
         log(log_level::warning, "authenticate_failed", answer.error().message());
-        tokens_.fetch_failed(std::move(answer.error()), clock::now());
+        tokens_.fetch_failed(answer.error(), clock::now());
     }
     token_changed_.notify_all();
 }
@@ -196,24 +202,26 @@ asio::awaitable<void> client_core::fetch_token() {
 asio::awaitable<result<client_core::stream>> client_core::open_stream(call what, const std::string& body,
                                                                       transport::response_sink& sink) {
     auto use = co_await token(clock::now() + options_.total_timeout);
-    if (!use) co_return std::move(use.error());
+    if (!use) co_return use.error();
     stream opened;
     opened.index = rotation_.current();
     opened.token = use->number;
     const endpoint& to = pools_[opened.index]->to();
     opened.endpoint = to.to_string();
-    auto session = co_await pools_[opened.index]->connect();
+    auto session = co_await pools_[opened.index]->connect(time_point::max());
     if (!session) {
-        rotation_.failed(opened.index);
-        co_return in_context(std::move(session.error()), what, opened.endpoint);
+            if (answer.refused())
+                if (auto why = answer.finish(); !why) co_return failure{stage::sent, why.error()};
+            co_return failure{stage::sent, complete.error()};
     }
     opened.session = std::move(*session);
     opened.session->expires_at(clock::now() + options_.created_timeout);
     const std::string text = request(what, body, to, use->token, std::chrono::milliseconds(0));
     auto sent = co_await opened.session->send(text, sink, transport::unlimited);
     if (!sent) {
-        rotation_.failed(opened.index);
-        co_return in_context(std::move(sent.error()), what, opened.endpoint);
+            if (answer.refused())
+                if (auto why = answer.finish(); !why) co_return failure{stage::sent, why.error()};
+            co_return failure{stage::sent, complete.error()};
     }
     co_return opened;
 }

@@ -47,7 +47,7 @@ public:
     asio::awaitable<result<Message>> unary(call what, const std::string& body) {
         message_reply<Message> answer;
         auto done = co_await perform(what, body, answer);
-        if (!done) co_return std::move(done.error());
+        if (!done) co_return done.error();
         co_return std::move(answer.message);
     }
 

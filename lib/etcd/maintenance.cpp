@@ -32,7 +32,7 @@ void maintenance::start_compact(core c, revision_t revision, detail::erased_hand
         what.path = "/v3/kv/compaction";
         const std::string body = wire::compaction_request(revision);
         auto done = co_await self->unary<wire::header_only_response>(what, body);
-        if (!done) co_return std::move(done.error());
+        if (!done) co_return done.error();
         co_return result<void>();
     };
     etcd::spawn<void>(c->executor(), c, std::move(h), etcd::cancels::terminal_only, run);

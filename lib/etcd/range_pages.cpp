@@ -28,7 +28,7 @@ asio::awaitable<result<range_response>> range_pages(client_core& core, key_range
         options.limit = core.options().page_size;
         if (wanted > 0) options.limit = std::min(options.limit, wanted - static_cast<std::int64_t>(whole.kvs.size()));
         auto page = co_await range_once(core, keys, options);
-        if (!page) co_return std::move(page.error());
+        if (!page) co_return page.error();
         if (first) {
             whole.header = page->header;
             if (options.revision == 0) options.revision = page->header.revision;

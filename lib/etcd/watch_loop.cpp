@@ -33,6 +33,8 @@ asio::awaitable<watch_loop::step> watch_loop::next() {
         if (stream_) {
             if (auto ready = take_messages()) co_return std::move(*ready);
             if (ended_) co_return fail(*std::exchange(ended_, std::nullopt));
+            // A cancellation that met the end of a read cannot end the next one.
+            if (co_await transport::was_cancelled()) co_return interrupted{{asio::error::operation_aborted, "watch"}, pause_};
             co_await read();
             continue;
         }
@@ -41,7 +43,7 @@ asio::awaitable<watch_loop::step> watch_loop::next() {
             pause_ = std::chrono::milliseconds(0);
         }
         auto opened = co_await open();
-        if (!opened) co_return fail(std::move(opened.error()));
+        if (!opened) co_return fail(opened.error());
     }
 }
 
@@ -61,7 +63,7 @@ asio::awaitable<result<void>> watch_loop::open() {
     what.name = "watch";
     what.path = "/v3/watch";
     auto opened = co_await core_->open_stream(what, body, *sink_);
-    if (!opened) co_return std::move(opened.error());
+    if (!opened) co_return opened.error();
     stream_ = std::move(*opened);
     co_return result<void>();
 }
@@ -74,7 +76,7 @@ asio::awaitable<void> watch_loop::read() {
         ended_ = *known;
         co_return;
     }
-    ended_ = std::move(complete.error());
+    ended_ = complete.error();
     if (ended_->code == errc::deadline_exceeded)
         ended_ = error{errc::not_acknowledged, "no confirmation within " + std::to_string(core_->options().created_timeout.count()) + " ms"};
 }

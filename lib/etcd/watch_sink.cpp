@@ -33,7 +33,7 @@ bool watch_sink::end_of_frame() {
         messages_.push_back(std::move(*message));
         return true;
     }
-    failure_ = std::move(message.error());
+    failure_ = message.error();
     return false;
 }
 

@@ -87,7 +87,7 @@ std::variant<request, exit_code> parse_command_line(int argc, const char* const*
     const auto add_duration = [](CLI::App& to, const char* name, std::int64_t& milliseconds, const char* what) {
         CLI::Validator unit = CLI::AsNumberWithUnit(std::map<std::string, std::int64_t>{{"ms", 1}, {"s", 1'000}, {"m", 60'000}},
                                                     CLI::AsNumberWithUnit::UNIT_REQUIRED);
-        to.add_option(name, milliseconds, what)->transform(unit.description(""))->check(CLI::PositiveNumber.description(""))->type_name("DURATION");
+        to.add_option(name, milliseconds, what)->transform(unit.description(""))->check(CLI::Range(std::int64_t{1}, std::int64_t{86'400'000}).description(""))->type_name("DURATION");
     };
 
     CLI::App app("Reads, changes and follows the keys of an etcd cluster over its JSON gateway.", "dynconf");
