@@ -11,6 +11,7 @@
 #include <dynconf/config/snapshot.hpp>
 #include <dynconf/config/source.hpp>
 #include <dynconf/config/status.hpp>
+#include <dynconf/config/values_by_keys.hpp>
 #include <dynconf/endpoint.hpp>
 #include <dynconf/error.hpp>
 #include <dynconf/kv.hpp>

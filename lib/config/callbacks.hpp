@@ -37,6 +37,16 @@ public:
         }
     }
 
+    /// Ends all of them: none begins after this.
+    void clear() noexcept {
+        std::vector<std::shared_ptr<registered>> ended;
+        {
+            const std::lock_guard lock(mutex_);
+            ended.swap(all_);
+        }
+        for (const auto& r : ended) r->cancel();
+    }
+
     bool empty() const {
         const std::lock_guard lock(mutex_);
         return all_.empty();

@@ -7,6 +7,8 @@ namespace dynconf {
 
 source::~source() = default;
 
+void source::close() noexcept {}
+
 namespace {
 
 class etcd_mirror final : public source {
@@ -15,6 +17,7 @@ public:
 
     void open(std::vector<key_range> ranges) override { mirror_.emplace(client_, std::move(ranges)); }
     boost::asio::awaitable<mirror_step> next() override { return mirror_->next(); }
+    void close() noexcept override { mirror_.reset(); }   // with the watch's connection
 
 private:
     client client_;

@@ -2,12 +2,23 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace dynconf {
 
 using clock = std::chrono::steady_clock;
+
+namespace {
+
+/// As good as for ever, and far from the end of the clock's range.
+constexpr std::chrono::milliseconds longest_wait = std::chrono::hours(24 * 365);
+
+}  // namespace
 
 config_manager::impl::impl(const asio::any_io_executor& executor, std::shared_ptr<const dynconf::schema> what,
                            std::shared_ptr<source> where, manager_options how)
@@ -35,13 +46,14 @@ void config_manager::impl::log_exception(std::string_view where, const std::exce
 // Starting
 
 asio::awaitable<result<start_report>> config_manager::impl::start() {
+    co_await asio::post(strand, asio::use_awaitable);   // never within a callback that calls it
     if (phase_ != phase::idle) co_return error{errc::already_running, {}};
     auto compiled = detail::compiled_schema::compile(schema);
     if (!compiled) co_return compiled.error();
-    content_.emplace(std::move(*compiled));
+    content_.emplace(std::move(*compiled), options.look_up);
     phase_ = phase::starting;
     starter_waits_ = true;
-    result<start_report> report = co_await first_load();
+    result<start_report> report = co_await run_first_load();
     starter_waits_ = false;
     moved_.notify_all();
     if (phase_ != phase::starting) co_return error{errc::not_running, "stopped while starting"};
@@ -50,9 +62,24 @@ asio::awaitable<result<start_report>> config_manager::impl::start() {
         co_return report;
     }
     phase_ = phase::stopping;
+    ++ends_;
     co_await end_follow();
     co_return report;
 }
+
+/// A source or an environment of the user's may throw; start() has to clean up after it all the same.
+asio::awaitable<result<start_report>> config_manager::impl::run_first_load() {
+    std::exception_ptr thrown;
+    try {
+        co_return co_await first_load();
+    } catch (...) {
+        thrown = std::current_exception();
+    }
+    co_return to_error(thrown);
+}
+
+/// Not in local mode, nor when every setting comes from the environment alone.
+bool config_manager::impl::follows_etcd() const noexcept { return from && !content_->schema().ranges().empty(); }
 
 asio::awaitable<result<start_report>> config_manager::impl::first_load() {
     loaded_ = connected_ = false;
@@ -61,10 +88,12 @@ asio::awaitable<result<start_report>> config_manager::impl::first_load() {
     start_rejections_.clear();
     enter(config_state::starting, {});
     error cause;
-    if (from) {
+    if (follows_etcd()) {
         cause = co_await settle();
-        const bool given_up = phase_ != phase::starting || cause.code == asio::error::operation_aborted;
-        if (!loaded_ && !given_up && !options.strict) fall_back(cause);
+        if (co_await transport::was_cancelled()) co_return error{asio::error::operation_aborted, "start"};
+        const bool stopped = phase_ != phase::starting;
+        if (!loaded_ && !stopped && !options.strict) fall_back(cause);
+        if (loaded_ && !connected_ && !stopped) enter(config_state::stale, cause);
     } else {
         publish(content_->load_local(current(), options.look_up));
         enter(config_state::local, {});
@@ -80,24 +109,14 @@ asio::awaitable<error> config_manager::impl::settle() {
         const std::shared_ptr<impl> me = self;
         co_await me->follow();
     };
-    auto ended = [self = shared_from_this()](const std::exception_ptr& thrown) {
-        self->following_ = false;
-        const error why = thrown ? to_error(thrown) : error{};
-        if (thrown && why.code != asio::error::operation_aborted) {
-            self->log(log_level::error, "source_failed", why.message());
-            self->interruption_ = why;
-            self->enter(self->loaded_ ? config_state::stale : config_state::local, why);
-        }
-        self->moved_.notify_all();
-    };
+    auto ended = [self = shared_from_this()](const std::exception_ptr& thrown) { self->follow_ended(thrown); };
     asio::co_spawn(strand, std::move(run), asio::bind_cancellation_slot(cancel_.slot(), std::move(ended)));
 
-    const auto limit = clock::now() + options.start_timeout;
+    const auto limit = clock::now() + std::min(options.start_timeout, longest_wait);
     for (;;) {
         if (connected_ || !following_ || phase_ != phase::starting) break;
-        if (interruption_.code) break;
+        if (interruption_.code || co_await transport::was_cancelled()) break;
         co_await moved_.wait(limit);
-        if (co_await transport::was_cancelled()) co_return error{asio::error::operation_aborted, "start"};
         if (clock::now() >= limit && !connected_ && !interruption_.code)
             co_return error{errc::deadline_exceeded, "etcd did not answer within " + std::to_string(options.start_timeout.count()) + " ms"};
     }
@@ -115,7 +134,6 @@ void config_manager::impl::fall_back(const error& cause) {
 }
 
 result<start_report> config_manager::impl::finish_start(error cause) {
-    if (cause.code == asio::error::operation_aborted) return cause;
     start_report report;
     const snapshot now = current();
     report.origin = now.origin();
@@ -137,6 +155,26 @@ result<start_report> config_manager::impl::finish_start(error cause) {
 }
 
 // Following
+
+void config_manager::impl::follow_ended(const std::exception_ptr& thrown) {
+    following_ = false;
+    connected_ = false;
+    from->close();
+    const error why = to_error(thrown);
+    if (why.code != asio::error::operation_aborted) {
+        log(log_level::error, "source_failed", why.message());
+        interruption_ = why;
+        forget_endpoint();
+        if (loaded_) enter(config_state::stale, why);
+        else if (phase_ == phase::running) enter(status().state, why);
+    }
+    moved_.notify_all();
+}
+
+void config_manager::impl::forget_endpoint() {
+    const std::lock_guard lock(mutex_);
+    status_.endpoint.clear();
+}
 
 asio::awaitable<void> config_manager::impl::follow() {
     for (;;) {
@@ -162,6 +200,8 @@ void config_manager::impl::take(mirror_step step) {
                 if (step.what == mirror_step::kind::resync) ++status_.resyncs;
             }
             publish(std::move(outcome));
+            // It is etcd's content now, although no watch is confirmed yet.
+            if (!connected_ && status().state == config_state::local) enter(config_state::stale, interruption_);
             return;
         }
         case mirror_step::kind::connected: {
@@ -208,6 +248,7 @@ void config_manager::impl::publish(detail::content::outcome outcome) {
     if (outcome.whole) missing_ = std::move(outcome.missing);
     for (const rejection& r : outcome.rejected) {
         log(log_level::warning, "value_refused", r.reason.message() + " (revision " + std::to_string(r.revision) + "); the last good value stays");
+        if (phase_ == phase::starting) continue;   // start() reports it
         on_rejection.call([this](const std::exception_ptr& e) { log_exception("a rejection callback", e); }, r);
     }
     if (phase_ == phase::starting)
@@ -235,9 +276,11 @@ void config_manager::impl::enter(config_state state, error cause) {
 // Reading
 
 asio::awaitable<result<snapshot>> config_manager::impl::get_all() {
+    const std::uint64_t ends = ends_;
     while (phase_ == phase::starting && current().origin() == origin::none) {
         co_await moved_.wait();
         if (co_await transport::was_cancelled()) co_return error{asio::error::operation_aborted, "get_all_configs"};
+        if (ends_ != ends) co_return error{errc::not_running, {}};
     }
     if (phase_ == phase::idle || phase_ == phase::stopping) co_return error{errc::not_running, {}};
     co_return current();
@@ -245,8 +288,9 @@ asio::awaitable<result<snapshot>> config_manager::impl::get_all() {
 
 asio::awaitable<result<snapshot>> config_manager::impl::changed_since(revision_t revision) {
     const std::uint64_t changes = content_changes_;
+    const std::uint64_t ends = ends_;
     for (;;) {
-        if (phase_ == phase::idle || phase_ == phase::stopping) co_return error{errc::not_running, {}};
+        if (phase_ == phase::idle || phase_ == phase::stopping || ends_ != ends) co_return error{errc::not_running, {}};
         const snapshot now = current();
         const bool newer = content_revision_ > revision || content_changes_ != changes;
         const bool went_back = now.origin() == origin::etcd && now.revision() < revision;
@@ -261,28 +305,35 @@ asio::awaitable<result<snapshot>> config_manager::impl::changed_since(revision_t
 asio::awaitable<void> config_manager::impl::end_follow() {
     cancel_.emit(asio::cancellation_type::terminal);
     while (following_ || starter_waits_) co_await moved_.wait();
+    forget_endpoint();
     enter(config_state::stopped, {});
     phase_ = phase::idle;
     moved_.notify_all();
 }
 
 asio::awaitable<result<void>> config_manager::impl::stop() {
+    co_await asio::post(strand, asio::use_awaitable);   // never within a callback that calls it
     if (phase_ == phase::starting || phase_ == phase::running) {
         phase_ = phase::stopping;
+        ++ends_;
         moved_.notify_all();
         co_await end_follow();
     } else {
-        while (phase_ == phase::stopping) co_await moved_.wait();   // somebody else's stop
+        const std::uint64_t ends = ends_;
+        while (phase_ == phase::stopping && ends_ == ends) co_await moved_.wait();   // somebody else's stop
     }
     co_return result<void>();
 }
 
 void config_manager::impl::abandon() {
-    asio::post(strand, [self = shared_from_this()] {
-        self->phase_ = phase::stopping;
-        self->cancel_.emit(asio::cancellation_type::terminal);
-        self->moved_.notify_all();
-    });
+    on_change.clear();
+    on_status.clear();
+    on_rejection.clear();
+    auto run = [self = shared_from_this()]() -> asio::awaitable<void> {
+        const std::shared_ptr<impl> me = self;
+        co_await me->stop();
+    };
+    asio::co_spawn(strand, std::move(run), asio::detached);
 }
 
 }  // namespace dynconf

@@ -30,7 +30,7 @@ struct config_manager::impl : std::enable_shared_from_this<config_manager::impl>
     asio::awaitable<result<snapshot>> get_all();
     asio::awaitable<result<snapshot>> changed_since(revision_t revision);
     asio::awaitable<result<void>> stop();
-    /// The manager object is gone: nobody is left to wait.
+    /// The manager object is gone: no callback begins any more, and everything ends by itself.
     void abandon();
 
     snapshot current() const;
@@ -50,6 +50,7 @@ struct config_manager::impl : std::enable_shared_from_this<config_manager::impl>
 private:
     enum class phase : std::uint8_t { idle, starting, running, stopping };
 
+    asio::awaitable<result<start_report>> run_first_load();
     asio::awaitable<void> follow();
     void take(mirror_step step);
     void publish(detail::content::outcome outcome);
@@ -58,6 +59,9 @@ private:
     asio::awaitable<result<start_report>> first_load();
     asio::awaitable<error> settle();
     asio::awaitable<void> end_follow();
+    void follow_ended(const std::exception_ptr& thrown);
+    void forget_endpoint();
+    bool follows_etcd() const noexcept;
     result<start_report> finish_start(error cause);
     void log(log_level level, std::string_view event, std::string text) const;
     void log_exception(std::string_view where, const std::exception_ptr& thrown) const;
@@ -66,6 +70,7 @@ private:
     phase phase_ = phase::idle;
     std::optional<detail::content> content_;
     asio::cancellation_signal cancel_;
+    std::uint64_t ends_ = 0;            // times that stop() was called or start() failed; wakes who waited before
     bool starter_waits_ = false;        // start() is under way
     bool following_ = false;            // follow() is under way
     bool loaded_ = false;               // etcd's content was loaded since start()

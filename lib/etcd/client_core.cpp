@@ -86,17 +86,23 @@ asio::awaitable<boost::system::result<void, client_core::failure>> client_core::
     http.expires_at(clock::now() + limit);
     const std::string text = request(what, body, pools_[index]->to(), token, limit_ms);
 
+    answer.expect();
     result<void> sent = co_await http.send(text, answer, options_.max_response_bytes);
     if (!sent) co_return failure{http.request_left() ? stage::sent : stage::not_sent, sent.error()};
     for (;;) {
         result<bool> complete = co_await http.read_some();
         if (!complete) {
             // Where the decoder stopped the exchange it knows best what was wrong.
-            if (complete.error().code == errc::malformed_response)
+            if (answer.refused())
                 if (auto why = answer.finish(); !why) co_return failure{stage::sent, why.error()};
             co_return failure{stage::sent, complete.error()};
         }
         if (*complete) break;
+        // The cancellation may have met this very read, which it can then no longer end.
+        if (co_await transport::was_cancelled()) {
+            http.close();
+            co_return failure{stage::sent, {asio::error::operation_aborted, {}}};
+        }
     }
     http.no_deadline();
     auto taken = answer.finish();
@@ -202,9 +208,9 @@ asio::awaitable<result<client_core::stream>> client_core::open_stream(call what,
     opened.token = use->number;
     const endpoint& to = pools_[opened.index]->to();
     opened.endpoint = to.to_string();
-    auto session = co_await pools_[opened.index]->connect();
+    auto session = co_await pools_[opened.index]->connect(time_point::max());
     if (!session) {
-        rotation_.failed(opened.index);
+        if (policy::member_is_unfit(session.error().code)) rotation_.failed(opened.index);
         co_return in_context(session.error(), what, opened.endpoint);
     }
     opened.session = std::move(*session);
@@ -212,7 +218,7 @@ asio::awaitable<result<client_core::stream>> client_core::open_stream(call what,
     const std::string text = request(what, body, to, use->token, std::chrono::milliseconds(0));
     auto sent = co_await opened.session->send(text, sink, transport::unlimited);
     if (!sent) {
-        rotation_.failed(opened.index);
+        if (policy::member_is_unfit(sent.error().code)) rotation_.failed(opened.index);
         co_return in_context(sent.error(), what, opened.endpoint);
     }
     co_return opened;

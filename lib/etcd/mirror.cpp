@@ -20,7 +20,8 @@ struct mirror::impl {
 
 mirror::mirror(const client& c, std::vector<key_range> ranges) {
     if (ranges.empty()) throw std::invalid_argument("dynconf: a mirror of no range");
-    impl_ = std::make_shared<impl>(detail::client_access::core(c), std::move(ranges));
+    const auto& core = detail::client_access::core(c);
+    impl_ = etcd::owned_by(core->executor(), std::make_unique<impl>(core, std::move(ranges)));
 }
 
 void mirror::start_next(std::shared_ptr<impl> i, detail::erased_handler<mirror_step> h) {

@@ -15,6 +15,9 @@ namespace dynconf::etcd {
 /// Takes the answer of one unary call: a message, or whatever the gateway says instead.
 class reply : public transport::response_sink {
 public:
+    /// A new try: nothing of the last one's answer counts.
+    void expect() noexcept { refused_ = false; }
+
     void on_head(unsigned status) override {
         status_ = status;
         refusal_.clear();
@@ -22,12 +25,18 @@ public:
     }
 
     bool on_body(std::string_view piece) override {
-        if (status_ == ok) return write(piece);
+        if (status_ == ok) {
+            refused_ = !write(piece);
+            return !refused_;
+        }
         refusal_.append(piece.substr(0, std::min(piece.size(), most_refusal - refusal_.size())));
         return true;
     }
 
-    /// To be asked once the exchange is complete.
+    /// It ended the exchange; finish() says why.
+    bool refused() const noexcept { return refused_; }
+
+    /// To be asked once the exchange is complete, or was refused.
     result<void> finish() {
         if (status_ == ok) return take();
         return wire::classify(status_, refusal_);
@@ -43,6 +52,7 @@ private:
     static constexpr std::size_t most_refusal = 64 * 1024;
 
     unsigned status_ = 0;
+    bool refused_ = false;
     std::string refusal_;
 };
 

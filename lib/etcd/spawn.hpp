@@ -10,6 +10,7 @@
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
 
@@ -20,6 +21,12 @@ namespace dynconf::etcd {
 
 namespace asio = boost::asio;
 using strand = asio::strand<asio::any_io_executor>;
+
+/// Shared by handles on any thread, and destroyed on the strand: its sockets and timers may have handlers under way there.
+template <class T>
+std::shared_ptr<T> owned_by(const strand& on, std::unique_ptr<T> made) {
+    return {made.release(), [on](T* last) { asio::dispatch(on, [owned = std::unique_ptr<T>(last)] {}); }};
+}
 
 /// How much of a caller's cancellation reaches an operation. `total` is for those that leave no effect behind.
 enum class cancels : bool { terminal_only, total };

@@ -33,6 +33,8 @@ asio::awaitable<watch_loop::step> watch_loop::next() {
         if (stream_) {
             if (auto ready = take_messages()) co_return std::move(*ready);
             if (ended_) co_return fail(*std::exchange(ended_, std::nullopt));
+            // A cancellation that met the end of a read cannot end the next one.
+            if (co_await transport::was_cancelled()) co_return interrupted{{asio::error::operation_aborted, "watch"}, pause_};
             co_await read();
             continue;
         }

@@ -43,7 +43,8 @@ struct watcher::impl {
 };
 
 watcher::watcher(const client& c, key_range range, watch_options options)
-    : impl_(std::make_shared<impl>(detail::client_access::core(c), std::move(range), options)) {}
+    : impl_(etcd::owned_by(detail::client_access::core(c)->executor(),
+                           std::make_unique<impl>(detail::client_access::core(c), std::move(range), options))) {}
 
 void watcher::start_next(std::shared_ptr<impl> i, detail::erased_handler<watch_batch> h) {
     const etcd::strand on = i->core->executor();

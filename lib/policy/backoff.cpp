@@ -13,9 +13,11 @@ std::chrono::milliseconds backoff::failed(time_point now) {
     up_ = false;
     const auto first = static_cast<double>(options_.first.count());
     const auto most = static_cast<double>(options_.most.count());
+    if (first <= 0) return std::chrono::milliseconds(0);   // nothing that could grow; 0 times an overflow is no number
     const double grown = std::min(most, first * std::pow(options_.factor, failures_));
     if (grown < most) ++failures_;   // no further: the power would overflow after days of failures
-    return std::chrono::milliseconds(static_cast<std::int64_t>(grown * (1.0 - options_.jitter * random_())));
+    const double left = 1.0 - std::clamp(options_.jitter, 0.0, 1.0) * random_();
+    return std::chrono::milliseconds(static_cast<std::int64_t>(grown * left));
 }
 
 void backoff::succeeded(time_point now) noexcept {

@@ -20,9 +20,10 @@ watch_cursor::step watch_cursor::on(wire::watch_response message) {
         if (next_ == 0) next_ = message.header.revision + 1;
         return confirmed{message.header};
     }
-    if (message.events.empty() && !message.fragment && pending_.empty()) {
+    if (message.events.empty() && !message.fragment && (pending_.empty() || message.watch_id == -1)) {
         // Periodic progress of this very watch: all up to there was delivered. An answer to a progress request
-        // (id -1) can overtake undelivered history before etcd 3.4.25 and 3.5.8, so it moves nothing.
+        // (id -1) can overtake undelivered history before etcd 3.4.25 and 3.5.8, and come between two fragments, so it
+        // moves nothing.
         if (message.watch_id != -1 && message.header.revision >= next_) next_ = message.header.revision + 1;
         return alive{message.header.revision};
     }

@@ -23,6 +23,8 @@ public:
         co_await timer.async_wait(as_result);
     }
 
+    bool has_waiters() const noexcept { return !waiting_.empty(); }
+
     void notify_one() noexcept {
         for (asio::steady_timer*& timer : waiting_)
             if (timer) return wake(timer);

@@ -8,6 +8,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -28,18 +29,22 @@ struct lookup {
     std::vector<tcp::endpoint> found;
 };
 
+connector::time_point within(std::chrono::milliseconds timeout, connector::time_point due) {
+    return std::min(std::chrono::steady_clock::now() + timeout, due);
+}
+
 }  // namespace
 
 connector::connector(asio::any_io_executor executor, const client_options& options)
     : executor_(std::move(executor)), connect_timeout_(options.connect_timeout), tls_timeout_(options.tls_timeout),
       tls_options_(options.tls) {}
 
-asio::awaitable<result<std::unique_ptr<byte_stream>>> connector::connect(endpoint to) {
+asio::awaitable<result<std::unique_ptr<byte_stream>>> connector::connect(endpoint to, time_point due) {
     if (to.kind() == endpoint::scheme::unix_socket) co_return co_await connect_unix(to);
-    co_return co_await connect_tcp(to);
+    co_return co_await connect_tcp(to, due);
 }
 
-asio::awaitable<result<std::vector<tcp::endpoint>>> connector::resolve(const endpoint& to) {
+asio::awaitable<result<std::vector<tcp::endpoint>>> connector::resolve(const endpoint& to, time_point due) {
     boost::system::error_code not_literal;
     const asio::ip::address literal = asio::ip::make_address(to.host(), not_literal);
     if (!not_literal) co_return std::vector<tcp::endpoint>(1, tcp::endpoint(literal, to.port()));
@@ -52,7 +57,7 @@ asio::awaitable<result<std::vector<tcp::endpoint>>> connector::resolve(const end
                                       for (const auto& entry : found) state->found.push_back(entry.endpoint());
                                       state->arrived.notify_all();
                                   });
-    if (!state->done) co_await state->arrived.wait(std::chrono::steady_clock::now() + connect_timeout_);
+    if (!state->done) co_await state->arrived.wait(within(connect_timeout_, due));
     if (!state->done) {
         state->resolver.cancel();
         if (co_await was_cancelled()) co_return error{asio::error::operation_aborted, {}};
@@ -62,13 +67,13 @@ asio::awaitable<result<std::vector<tcp::endpoint>>> connector::resolve(const end
     co_return std::move(state->found);
 }
 
-asio::awaitable<result<std::unique_ptr<byte_stream>>> connector::connect_tcp(const endpoint& to) {
+asio::awaitable<result<std::unique_ptr<byte_stream>>> connector::connect_tcp(const endpoint& to, time_point due) {
     if (to.uses_tls() && !tls_) {
         auto made = tls_context::make(tls_options_);
         if (!made) co_return made.error();
         tls_ = std::move(*made);
     }
-    auto addresses = co_await resolve(to);
+    auto addresses = co_await resolve(to, due);
     if (!addresses) co_return addresses.error();
 
     error last{errc::no_endpoint_available, "'" + to.host() + "' has no address"};
@@ -78,7 +83,7 @@ asio::awaitable<result<std::unique_ptr<byte_stream>>> connector::connect_tcp(con
             boost::system::error_code ignored;
             socket.close(ignored);
         });
-        limit.expires_after(connect_timeout_);
+        limit.expires_at(within(connect_timeout_, due));
         auto [ec] = co_await socket.async_connect(address, as_result);
         limit.disarm();
         if (co_await was_cancelled()) co_return error{asio::error::operation_aborted, {}};
@@ -92,7 +97,7 @@ asio::awaitable<result<std::unique_ptr<byte_stream>>> connector::connect_tcp(con
         }
         tune(socket);
         if (!to.uses_tls()) co_return make_stream(std::move(socket));
-        auto secured = co_await tls_->handshake(std::move(socket), to.host(), std::chrono::steady_clock::now() + tls_timeout_);
+        auto secured = co_await tls_->handshake(std::move(socket), to.host(), within(tls_timeout_, due));
         if (secured) co_return secured;
         if (co_await was_cancelled()) co_return error{asio::error::operation_aborted, {}};
         last = secured.error();

@@ -15,14 +15,17 @@ namespace dynconf::transport {
 /// Opens connections. Names are resolved anew each time, and all their addresses are tried. One strand.
 class connector {
 public:
+    using time_point = std::chrono::steady_clock::time_point;
+
     connector(asio::any_io_executor executor, const client_options& options);
 
-    asio::awaitable<result<std::unique_ptr<byte_stream>>> connect(endpoint to);
+    /// Each step has its own timeout; `due` ends them all.
+    asio::awaitable<result<std::unique_ptr<byte_stream>>> connect(endpoint to, time_point due);
 
 private:
-    asio::awaitable<result<std::unique_ptr<byte_stream>>> connect_tcp(const endpoint& to);
+    asio::awaitable<result<std::unique_ptr<byte_stream>>> connect_tcp(const endpoint& to, time_point due);
     asio::awaitable<result<std::unique_ptr<byte_stream>>> connect_unix(const endpoint& to);
-    asio::awaitable<result<std::vector<asio::ip::tcp::endpoint>>> resolve(const endpoint& to);
+    asio::awaitable<result<std::vector<asio::ip::tcp::endpoint>>> resolve(const endpoint& to, time_point due);
 
     asio::any_io_executor executor_;
     std::chrono::milliseconds connect_timeout_;

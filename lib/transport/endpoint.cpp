@@ -20,19 +20,30 @@ std::string_view trimmed(std::string_view s) {
 
 /// Quotes `text` without a user part, which may hold a password.
 error refused(std::string_view text, const std::string& why) {
-    std::string shown(text.substr(0, 200));
+    std::string shown(text);
     if (const auto at = shown.rfind('@'); at != std::string::npos) {
-        const auto slashes = shown.find("://");
-        const auto start = slashes == std::string::npos || slashes > at ? 0 : slashes + 3;
+        std::size_t start = 0;
+        for (const std::string_view scheme : {"http://", "https://", "unix://"})
+            if (text.starts_with(scheme) && scheme.size() <= at) start = scheme.size();
         shown.replace(start, at - start, "...");
     }
-    return {errc::invalid_endpoint, "'" + shown + "': " + why};
+    return {errc::invalid_endpoint, "'" + shown.substr(0, 200) + "': " + why};
 }
 
 bool is_host_name(std::string_view s) {
-    return !s.empty() && s.size() <= 253 && std::all_of(s.begin(), s.end(), [](char c) {
+    if (s.empty() || s.size() > 253) return false;
+    const bool known = std::all_of(s.begin(), s.end(), [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
     });
+    if (!known) return false;
+    if (s.back() == '.') s.remove_suffix(1);   // the root
+    for (;;) {
+        const auto dot = s.find('.');
+        const std::size_t label = std::min(dot, s.size());
+        if (label == 0 || label > 63) return false;
+        if (dot == std::string_view::npos) return true;
+        s.remove_prefix(dot + 1);
+    }
 }
 
 }  // namespace
@@ -99,6 +110,9 @@ result<std::vector<endpoint>> endpoint::parse_list(std::string_view text) {
     for (;;) {
         const auto comma = text.find(',');
         auto one = parse(text.substr(0, comma));
+        // A comma may stand in a password: then this item is a part of it, and must not be quoted either.
+        if (!one && comma != std::string_view::npos && text.find('@', comma) != std::string_view::npos)
+            return error{errc::invalid_endpoint, "an item of the list, which also holds an '@'; credentials have their own option"};
         if (!one) return one.error();
         list.push_back(std::move(*one));
         if (comma == std::string_view::npos) return list;

@@ -22,26 +22,28 @@ std::unique_ptr<http_session> session_pool::take_idle() {
     return nullptr;
 }
 
-asio::awaitable<result<std::unique_ptr<http_session>>> session_pool::connect() {
-    auto stream = co_await connector_->connect(to_);
+asio::awaitable<result<std::unique_ptr<http_session>>> session_pool::connect(std::chrono::steady_clock::time_point due) {
+    auto stream = co_await connector_->connect(to_, due);
     if (!stream) co_return stream.error();
     co_return std::make_unique<http_session>(std::move(*stream), executor_);
 }
 
 asio::awaitable<result<session_pool::lease>> session_pool::acquire(std::chrono::steady_clock::time_point due) {
-    while (at_work_ >= max_connections_) {
+    // Who comes while others wait gets in line behind them, also behind one that was woken and has not run yet.
+    for (bool in_line = freed_.has_waiters(); in_line || at_work_ >= max_connections_; in_line = false) {
         co_await freed_.wait(due);
         const bool cancelled = co_await was_cancelled();
         if (!cancelled && std::chrono::steady_clock::now() < due) continue;
-        freed_.notify_one();   // the place that this waiter may have been woken for goes to the next
+        wake_next();   // the place that this waiter may have been woken for goes to the next
         if (cancelled) co_return error{asio::error::operation_aborted, {}};
         co_return error{errc::deadline_exceeded, "all " + std::to_string(max_connections_) + " connections stayed busy"};
     }
     // Counted before connecting, through a lease that ends on every path out of here.
     ++at_work_;
+    wake_next();   // more than one place may have come free
     lease taken(shared_from_this(), take_idle());
     if (!taken.session_) {
-        auto made = co_await connect();
+        auto made = co_await connect(due);
         if (!made) co_return made.error();
         taken.session_ = std::move(*made);
     }
@@ -51,7 +53,11 @@ asio::awaitable<result<session_pool::lease>> session_pool::acquire(std::chrono::
 void session_pool::give_back(std::unique_ptr<http_session> session) noexcept {
     --at_work_;
     if (session && session->reusable()) idle_.push_back({std::move(session), std::chrono::steady_clock::now()});
-    freed_.notify_one();
+    wake_next();
+}
+
+void session_pool::wake_next() noexcept {
+    if (at_work_ < max_connections_) freed_.notify_one();
 }
 
 }  // namespace dynconf::transport

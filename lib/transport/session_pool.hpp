@@ -46,7 +46,7 @@ public:
     /// An idle session, or a new one, or the next that comes free; the wait ends at `due`.
     asio::awaitable<result<lease>> acquire(std::chrono::steady_clock::time_point due);
     /// A session of its own, outside the pool and its limit: for streams.
-    asio::awaitable<result<std::unique_ptr<http_session>>> connect();
+    asio::awaitable<result<std::unique_ptr<http_session>>> connect(std::chrono::steady_clock::time_point due);
 
     const endpoint& to() const noexcept { return to_; }
     std::size_t idle() const noexcept { return idle_.size(); }
@@ -60,6 +60,7 @@ private:
 
     std::unique_ptr<http_session> take_idle();
     void give_back(std::unique_ptr<http_session> session) noexcept;
+    void wake_next() noexcept;
 
     asio::any_io_executor executor_;
     std::shared_ptr<connector> connector_;

@@ -32,12 +32,21 @@ export_etcds() {
     export PATH
 }
 
+# free_ports N: below the range of outgoing connections, where a client that tries to reconnect while etcd is down could
+# be given etcd's own port, and connect to itself.
 free_ports() {
     python3 - "$1" <<'PY'
-import socket, sys
-sockets = [socket.socket() for _ in range(int(sys.argv[1]))]
-for s in sockets:
-    s.bind(('127.0.0.1', 0))
+import random, socket, sys
+sockets = []
+for port in random.sample(range(15000, 32000), 1000):
+    s = socket.socket()
+    try:
+        s.bind(('127.0.0.1', port))
+    except OSError:
+        continue
+    sockets.append(s)
+    if len(sockets) == int(sys.argv[1]):
+        break
 print(*(s.getsockname()[1] for s in sockets))
 PY
 }

@@ -19,7 +19,7 @@ using namespace std::chrono_literals;
 
 /// Runs a coroutine on a fresh io_context until it and all it has started have ended. Its exception is the caller's; a
 /// coroutine that takes longer than `limit`, or leaves work behind, fails the test.
-inline void run(const std::function<asio::awaitable<void>()>& body, std::chrono::steady_clock::duration limit = 10s) {
+inline void run(const std::function<asio::awaitable<void>()>& body, std::chrono::steady_clock::duration limit = 20s) {
     asio::io_context io;
     const auto due = std::chrono::steady_clock::now() + limit;
     bool done = false;

@@ -2,9 +2,11 @@
 
 #include <dynconf/config/schema.hpp>
 #include <dynconf/config/settings.hpp>
+#include <dynconf/config/snapshot.hpp>
+#include <dynconf/config/values_by_keys.hpp>
 #include <dynconf/detail/export.hpp>
 
-#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -41,6 +43,11 @@ public:
     name_map get_etcd_key_map() const { return build_etcd_key_map(); }
     name_map get_env_var_map() const { return build_env_var_map(); }
     name_map get_control_unit_key_map() const { return build_etcd_key_map(); }
+
+    /// The settings at absolute keys, from one snapshot: see dynconf::get_values_by_keys.
+    config_map get_values_by_keys(const snapshot& from, std::span<const std::string> keys) const {
+        return dynconf::get_values_by_keys(*this, from, keys);
+    }
 
 private:
     std::string prefix_;

@@ -40,8 +40,8 @@ struct manager_options {
 /// A configuration in memory that a watch keeps equal to etcd.
 ///
 /// Not copyable; safe to use from any thread. `current()`, `status()` and every read of a snapshot return at once.
-/// All else runs on a strand of the executor; the manager has no thread. Destroying it ends everything without waiting;
-/// `stop()` waits. Operations complete with `void(error_code, T)`, or throw `exception` with the default token; they
+/// All else runs on a strand of the executor; the manager has no thread. Destroying it ends everything without waiting
+/// (no callback begins any more); `stop()` waits. Operations complete with `void(error_code, T)`, or throw `exception` with the default token; they
 /// take terminal cancellation.
 class config_manager {
 public:

@@ -24,6 +24,9 @@ public:
     /// interrupted in between. After an interruption the next call tries again, once its pause is over. Ends by an
     /// exception only when cancelled (terminal).
     virtual boost::asio::awaitable<mirror_step> next() = 0;
+
+    /// After the last next(): nothing needs to be kept open. Default: nothing to do.
+    virtual void close() noexcept;
 };
 
 /// etcd itself.

@@ -1,0 +1,150 @@
+#include "policy/retry.hpp"
+
+#include "policy/endpoint_rotation.hpp"
+#include "support/catch.hpp"
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/ssl/error.hpp>
+
+using namespace dynconf;
+using policy::safety;
+using policy::stage;
+using policy::verdict;
+
+namespace {
+
+constexpr verdict stop = verdict::give_up;
+constexpr verdict token = verdict::refresh_token;
+constexpr verdict other = verdict::try_elsewhere;
+
+struct row {
+    error_code code;
+    verdict read;    // answered, may be repeated
+    verdict write;   // answered, at most once
+    bool sure;       // answered so, the server did not execute it
+    bool unfit;      // where the request did not get an answer: is it worth another endpoint?
+};
+
+// Each situation of the list of errors in docs/gateway.md.
+const row rows[] = {
+    // the request is at fault
+    {grpc_errc::invalid_argument, stop, stop, true, false},
+    {server_errc::empty_key, stop, stop, true, false},
+    {server_errc::key_not_found, stop, stop, true, false},
+    {server_errc::compacted, stop, stop, true, false},
+    {server_errc::future_revision, stop, stop, true, false},
+    {server_errc::lease_not_found, stop, stop, true, false},
+    {server_errc::lease_exists, stop, stop, true, false},
+    {server_errc::lease_ttl_too_large, stop, stop, true, false},
+    {server_errc::too_many_ops, stop, stop, true, false},
+    {server_errc::duplicate_key, stop, stop, true, false},
+    {server_errc::request_too_large, stop, stop, true, false},
+    {server_errc::no_space, stop, stop, true, false},
+    {grpc_errc::not_found, stop, stop, true, false},
+    {grpc_errc::failed_precondition, stop, stop, true, false},
+    {grpc_errc::out_of_range, stop, stop, true, false},
+    {grpc_errc::unimplemented, stop, stop, true, false},
+    {grpc_errc::resource_exhausted, stop, stop, true, false},
+    // who asks
+    {server_errc::user_empty, token, token, true, false},
+    {server_errc::invalid_auth_token, token, token, true, false},
+    {server_errc::auth_old_revision, token, token, true, false},
+    {server_errc::permission_denied, stop, stop, true, false},
+    {server_errc::auth_failed, stop, stop, true, false},
+    {server_errc::auth_not_enabled, stop, stop, true, false},
+    {server_errc::client_certificate_name, stop, stop, true, false},
+    // refused up front, by a member that cannot serve now
+    {server_errc::too_many_requests, other, other, true, true},
+    {server_errc::no_leader, other, other, true, true},
+    {server_errc::leader_changed, other, other, true, true},
+    {server_errc::not_supported_for_learner, other, other, true, true},
+    {errc::gateway_disabled, other, other, true, true},
+    // nobody knows whether it was executed
+    {server_errc::timeout, other, stop, false, true},
+    {server_errc::timeout_leader_failure, other, stop, false, true},
+    {server_errc::timeout_connection_lost, other, stop, false, true},
+    {server_errc::timeout_applied_index, other, stop, false, true},
+    {server_errc::deadline_exceeded, other, stop, false, true},
+    {server_errc::canceled, other, stop, false, true},
+    {server_errc::stopped, other, stop, false, true},
+    {server_errc::not_leader, other, stop, false, true},
+    {server_errc::unhealthy, other, stop, false, true},
+    {grpc_errc::deadline_exceeded, other, stop, false, true},
+    {grpc_errc::unknown, other, stop, false, true},
+    {grpc_errc::unavailable, other, stop, false, true},
+    {grpc_errc::internal, other, stop, false, true},
+    {grpc_errc::canceled, other, stop, false, true},
+    {errc::unexpected_status, other, stop, false, true},
+    {errc::malformed_response, other, stop, false, true},
+    {errc::connection_closed, other, stop, false, true},
+    {errc::protocol_mismatch, other, stop, false, true},
+    {errc::deadline_exceeded, other, stop, false, true},
+    {errc::not_acknowledged, other, stop, false, true},
+    {errc::watch_ended, other, stop, false, true},
+    // every endpoint was tried for the token alone: not the caller's fault either
+    {errc::no_endpoint_available, other, stop, false, true},
+    {boost::asio::error::connection_refused, other, stop, false, true},
+    {boost::asio::error::connection_reset, other, stop, false, true},
+    {boost::asio::error::host_not_found, other, stop, false, true},
+    {boost::asio::error::eof, other, stop, false, true},
+    {boost::asio::ssl::error::stream_truncated, other, stop, false, true},
+    // our own no
+    {boost::asio::error::operation_aborted, stop, stop, true, false},
+    {errc::response_too_large, stop, stop, true, false},
+    {errc::unreadable_ca_file, stop, stop, true, false},
+    {errc::invalid_endpoint, stop, stop, true, false},
+};
+
+}  // namespace
+
+TEST_CASE("retry: what an error means for a read and for a write", "[policy]") {
+    for (const row& r : rows) {
+        INFO(r.code.category().name() << ": " << r.code.message());
+        CHECK(policy::decide(safety::repeatable, stage::answered, r.code) == r.read);
+        CHECK(policy::decide(safety::at_most_once, stage::answered, r.code) == r.write);
+        CHECK(policy::surely_not_executed(stage::answered, r.code) == r.sure);
+        CHECK(policy::member_is_unfit(r.code) == r.unfit);
+
+        // Before a byte left, all may be tried again.
+        const verdict unsent = r.unfit ? other : stop;
+        CHECK(policy::decide(safety::repeatable, stage::not_sent, r.code) == unsent);
+        CHECK(policy::decide(safety::at_most_once, stage::not_sent, r.code) == unsent);
+        CHECK(policy::surely_not_executed(stage::not_sent, r.code));
+
+        // Once one left and no answer came, a write may not.
+        CHECK(policy::decide(safety::repeatable, stage::sent, r.code) == unsent);
+        CHECK(policy::decide(safety::at_most_once, stage::sent, r.code) == stop);
+        CHECK_FALSE(policy::surely_not_executed(stage::sent, r.code));
+    }
+}
+
+TEST_CASE("retry: every error of etcd has a verdict, and no write is repeated whose outcome is unknown", "[policy]") {
+    for (int value = 1; value <= static_cast<int>(server_errc::client_certificate_name); ++value) {
+        const error_code code(value, server_category());
+        for (const stage how_far : {stage::not_sent, stage::sent, stage::answered}) {
+            const verdict write = policy::decide(safety::at_most_once, how_far, code);
+            if (write != stop) CHECK(policy::surely_not_executed(how_far, code));
+            // A write is never tried harder than a read.
+            if (write != stop) CHECK(write == policy::decide(safety::repeatable, how_far, code));
+        }
+    }
+}
+
+TEST_CASE("rotation: the next endpoint after a failure of the current one, around and around", "[policy]") {
+    policy::endpoint_rotation r(3);
+    CHECK(r.count() == 3);
+    CHECK(r.current() == 0);
+    r.failed(0);
+    CHECK(r.current() == 1);
+    for (int i = 0; i < 10; ++i) r.failed(0);   // the late news of calls that were under way
+    CHECK(r.current() == 1);
+    r.failed(2);
+    CHECK(r.current() == 1);
+    r.failed(1);
+    r.failed(2);
+    CHECK(r.current() == 0);
+
+    policy::endpoint_rotation single(1);
+    single.failed(0);
+    CHECK(single.current() == 0);
+}
