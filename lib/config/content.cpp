@@ -55,11 +55,15 @@ content::outcome content::load(const snapshot& base, const std::vector<key_value
         if (mapped.contains(name)) continue;
         const std::string* key = schema_.key_of(name);
         if (!key) {
-            // Comes from the environment alone; etcd has nothing to say about it.
-            if (editor.find(name)) continue;
+            // etcd has nothing to say about it: as in local mode, and what was found there stays.
+            if (const entry* had = editor.find(name); had && had->from.from == origin::environment) continue;
+            entry e = environment_entry(schema_, name, look_up_, out.rejected);
+            if (e.from.from != origin::environment) out.missing.push_back(name);
+            editor.set(name, std::move(e));
+            continue;
         }
         out.missing.push_back(name);
-        take(editor, out, name, key ? *key : std::string(), nullptr, revision);
+        take(editor, out, name, *key, nullptr, revision);
     }
     std::vector<std::string> gone;
     base.for_each([&](const std::string& name, const value&) {

@@ -9,6 +9,7 @@
 #include "config/snapshot_data.hpp"
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace dynconf::detail {
@@ -25,11 +26,14 @@ public:
         std::vector<std::string> missing;  ///< Of a load: names without a text.
     };
 
-    explicit content(compiled_schema schema) : schema_(std::move(schema)) {}
+    /// `look_up` serves the settings that have no etcd key.
+    explicit content(compiled_schema schema, environment_lookup look_up = {})
+        : schema_(std::move(schema)), look_up_(std::move(look_up)) {}
 
     const compiled_schema& schema() const noexcept { return schema_; }
 
-    /// The whole content at `revision`; what is not in it gets its default.
+    /// The whole content at `revision`; what is not in it gets its default, and what has no etcd key comes from the
+    /// environment.
     outcome load(const snapshot& base, const std::vector<key_value>& all, revision_t revision);
     /// Events of whole revisions; of several for one key the last counts.
     outcome apply(const snapshot& base, const std::vector<event>& events, revision_t revision);
@@ -43,6 +47,7 @@ private:
     void refuse(outcome& out, std::string_view name, std::string_view key, error why, revision_t revision) const;
 
     compiled_schema schema_;
+    environment_lookup look_up_;
 };
 
 }  // namespace dynconf::detail

@@ -22,8 +22,12 @@ struct loaded_settings {
 /// The entry of a name that has no text anywhere: its default, or null, with the refusal when it is required.
 entry default_entry(const compiled_schema& schema, std::string_view name, std::optional<error>& refused);
 
-/// Every mapped setting from the environment. A variable that is not set gives the default; one that is refused gives
-/// the default and a rejection; a required setting without a value is null and a rejection (`required_missing`).
+/// One setting from the environment. A variable that is not set gives the default; one that is refused gives the default
+/// and a rejection; a required setting without a value is null and a rejection (`required_missing`).
+entry environment_entry(const compiled_schema& schema, const std::string& name, const environment_lookup& look_up,
+                        std::vector<rejection>& rejections);
+
+/// Every mapped setting from the environment.
 loaded_settings load_environment(const compiled_schema& schema, const environment_lookup& look_up);
 
 }  // namespace dynconf::detail

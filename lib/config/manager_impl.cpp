@@ -50,7 +50,7 @@ asio::awaitable<result<start_report>> config_manager::impl::start() {
     if (phase_ != phase::idle) co_return error{errc::already_running, {}};
     auto compiled = detail::compiled_schema::compile(schema);
     if (!compiled) co_return compiled.error();
-    content_.emplace(std::move(*compiled));
+    content_.emplace(std::move(*compiled), options.look_up);
     phase_ = phase::starting;
     starter_waits_ = true;
     result<start_report> report = co_await run_first_load();

@@ -62,10 +62,7 @@ bool snapshot::is_secret(std::string_view name) const noexcept {
 std::string snapshot::to_json_text(secrets show) const {
     std::vector<const stored_entry*> sorted;
     sorted.reserve(size());
-    if (data_)
-        for (const auto& s : data_->shards)
-            if (s)
-                for (const auto& e : *s) sorted.push_back(e.get());
+    if (data_) data_->each([&](const stored_entry& e) { sorted.push_back(&e); });
     std::sort(sorted.begin(), sorted.end(), [](const auto* a, const auto* b) { return a->name < b->name; });
 
     std::string out = "{";
@@ -81,10 +78,7 @@ std::string snapshot::to_json_text(secrets show) const {
 }
 
 void snapshot::visit(void (*fn)(void*, const std::string&, const value&), void* context) const {
-    if (!data_) return;
-    for (const auto& s : data_->shards)
-        if (s)
-            for (const auto& e : *s) fn(context, e->name, e->data.content);
+    if (data_) data_->each([&](const stored_entry& e) { fn(context, e.name, e.data.content); });
 }
 
 error snapshot::unknown(std::string_view name) { return {make_error_code(errc::unknown_name), std::string(name)}; }

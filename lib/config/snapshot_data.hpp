@@ -1,63 +1,20 @@
 #pragma once
 
+#include "config/shard.hpp"
+
 #include <dynconf/config/snapshot.hpp>
 #include <dynconf/config/value.hpp>
 #include <dynconf/types.hpp>
 
-#include <boost/unordered/unordered_flat_set.hpp>
-
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 namespace dynconf::detail {
 
-/// One setting as a snapshot keeps it.
-struct entry {
-    value content;
-    provenance from;
-    bool secret = false;
-
-    friend bool operator==(const entry&, const entry&) = default;
-};
-
-struct stored_entry {
-    std::size_t hash;
-    std::string name;
-    entry data;
-};
-
-/// A name with its hash, so that one hash finds both the shard and the slot.
-struct hashed_name {
-    std::size_t hash;
-    std::string_view name;
-
-    explicit hashed_name(std::string_view n) noexcept : hash(std::hash<std::string_view>{}(n)), name(n) {}
-    explicit hashed_name(const stored_entry& e) noexcept : hash(e.hash), name(e.name) {}
-};
-
-using stored_ptr = std::shared_ptr<const stored_entry>;
-
-struct stored_hash {
-    using is_transparent = void;
-    using is_avalanching = void;
-    std::size_t operator()(const hashed_name& n) const noexcept { return n.hash; }
-    std::size_t operator()(const stored_ptr& e) const noexcept { return e->hash; }
-};
-
-struct stored_equal {
-    using is_transparent = void;
-    bool operator()(const stored_ptr& a, const stored_ptr& b) const noexcept { return a->name == b->name; }
-    bool operator()(const hashed_name& a, const stored_ptr& b) const noexcept { return a.name == b->name; }
-    bool operator()(const stored_ptr& a, const hashed_name& b) const noexcept { return a->name == b.name; }
-};
-
-using shard = boost::unordered_flat_set<stored_ptr, stored_hash, stored_equal>;
 /// Null for an empty shard.
 using shard_ptr = std::shared_ptr<const shard>;
 
@@ -70,17 +27,19 @@ struct snapshot_data {
     origin from = origin::none;
     std::uint64_t serial = 0;
     std::size_t size = 0;
-    std::vector<shard_ptr> shards;  // a power of two of them
+    std::vector<shard_ptr> shards;   // a power of two of them, or none
+    std::vector<shard::view> views;  // of the same shards, for readers: one step less
 
-    // The set takes its group from the highest bits and its tag from the lowest byte; the shard comes from between.
     std::size_t shard_of(std::size_t hash) const noexcept { return (hash >> 8) & (shards.size() - 1); }
 
     const stored_entry* find(const hashed_name& name) const noexcept {
-        if (shards.empty()) return nullptr;
-        const auto& in = shards[shard_of(name.hash)];
-        if (!in) return nullptr;
-        const auto at = in->find(name);
-        return at == in->end() ? nullptr : at->get();
+        return views.empty() ? nullptr : views[shard_of(name.hash)].find(name);
+    }
+
+    /// Calls `fn(const stored_entry&)` for each, in no order.
+    template <class Fn> void each(Fn&& fn) const {
+        for (const auto& s : shards)
+            if (s) s->each([&](const stored_entry& e) { return fn(e), true; });
     }
 };
 
@@ -123,6 +82,7 @@ public:
 
 private:
     shard& owned(std::size_t index);
+    void refresh(std::size_t index) noexcept { next_.views[index] = owned_[index]->look(); }
     void reshard(std::size_t count);
 
     snapshot base_;
@@ -133,31 +93,26 @@ private:
 /// Calls `visit(const stored_entry* before, const stored_entry* after)` for each name whose stored entry is not the
 /// very same object in both; one of the two is null for a name that only the other has. False from it ends the walk.
 template <class Visit> void for_each_difference(const snapshot_data& before, const snapshot_data& after, Visit visit) {
-    const auto walk = [&](const shard* a, const shard* b, const auto& find_in_b, const auto& find_in_a) {
-        if (a)
-            for (const auto& e : *a) {
-                const stored_entry* other = find_in_b(hashed_name(*e));
-                if (other != e.get() && !visit(static_cast<const stored_entry*>(e.get()), other)) return false;
-            }
-        if (b)
-            for (const auto& e : *b)
-                if (!find_in_a(hashed_name(*e)) &&
-                    !visit(static_cast<const stored_entry*>(nullptr), static_cast<const stored_entry*>(e.get())))
-                    return false;
-        return true;
+    const auto walk = [&](const shard* a, const shard* b) {
+        const auto differs = [&](const stored_entry& e) {
+            const stored_entry* other = after.find(hashed_name(e));
+            return other == &e || visit(&e, other);
+        };
+        const auto is_new = [&](const stored_entry& e) {
+            return before.find(hashed_name(e)) || visit(static_cast<const stored_entry*>(nullptr), &e);
+        };
+        return (!a || a->each(differs)) && (!b || b->each(is_new));
     };
-    const auto find_after = [&](const hashed_name& n) { return after.find(n); };
-    const auto find_before = [&](const hashed_name& n) { return before.find(n); };
     if (before.shards.size() == after.shards.size()) {
         for (std::size_t i = 0; i < before.shards.size(); ++i) {
             if (before.shards[i] == after.shards[i]) continue;
-            if (!walk(before.shards[i].get(), after.shards[i].get(), find_after, find_before)) return;
+            if (!walk(before.shards[i].get(), after.shards[i].get())) return;
         }
     } else {
         for (const auto& s : before.shards)
-            if (!walk(s.get(), nullptr, find_after, find_before)) return;
+            if (!walk(s.get(), nullptr)) return;
         for (const auto& s : after.shards)
-            if (!walk(nullptr, s.get(), find_after, find_before)) return;
+            if (!walk(nullptr, s.get())) return;
     }
 }
 

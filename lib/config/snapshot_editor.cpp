@@ -8,7 +8,10 @@ std::size_t shard_count_for(std::size_t names) noexcept { return names <= 2'000 
 
 snapshot_editor::snapshot_editor(snapshot base, std::size_t expected_names) : base_(std::move(base)) {
     if (const auto& data = snapshot_access::data(base_)) next_ = *data;
-    if (next_.shards.empty()) next_.shards.resize(shard_count_for(expected_names));
+    if (next_.shards.empty()) {
+        next_.shards.resize(shard_count_for(expected_names));
+        next_.views.resize(next_.shards.size());
+    }
     owned_.resize(next_.shards.size());
 }
 
@@ -18,18 +21,19 @@ edit snapshot_editor::set(std::string_view name, entry e) {
     const bool same_content = present && present->data.content == e.content;
     if (same_content && present->data == e) return edit::none;
 
-    auto& in = owned(next_.shard_of(wanted.hash));
-    if (present) in.erase(in.find(wanted));
-    else ++next_.size;
-    in.insert(std::make_shared<const stored_entry>(stored_entry{wanted.hash, std::string(name), std::move(e)}));
+    if (!present) ++next_.size;
+    const auto index = next_.shard_of(wanted.hash);
+    owned(index).put(stored_ptr(new stored_entry(wanted.hash, name, std::move(e))));
+    refresh(index);
     return same_content ? edit::metadata : edit::content;
 }
 
 bool snapshot_editor::erase(std::string_view name) {
     const hashed_name wanted(name);
     if (!next_.find(wanted)) return false;
-    auto& in = owned(next_.shard_of(wanted.hash));
-    in.erase(in.find(wanted));
+    const auto index = next_.shard_of(wanted.hash);
+    owned(index).erase(wanted);
+    refresh(index);
     --next_.size;
     return true;
 }
@@ -75,17 +79,17 @@ void snapshot_editor::reshard(std::size_t count) {
     snapshot_data wider;
     wider.shards.resize(count);
     std::vector<std::shared_ptr<shard>> made(count);
-    for (const auto& s : next_.shards) {
-        if (!s) continue;
-        for (const auto& e : *s) {
-            auto& in = made[wider.shard_of(e->hash)];
-            if (!in) in = std::make_shared<shard>();
-            in->insert(e);
-        }
-    }
+    next_.each([&](const stored_entry& e) {
+        auto& in = made[wider.shard_of(e.hash)];
+        if (!in) in = std::make_shared<shard>();
+        in->put(stored_ptr(&e));
+    });
     std::copy(made.begin(), made.end(), wider.shards.begin());
     next_.shards = std::move(wider.shards);
+    next_.views.assign(count, shard::view());
     owned_ = std::move(made);
+    for (std::size_t i = 0; i < count; ++i)
+        if (owned_[i]) refresh(i);
 }
 
 }  // namespace dynconf::detail

@@ -210,18 +210,16 @@ asio::awaitable<result<client_core::stream>> client_core::open_stream(call what,
     opened.endpoint = to.to_string();
     auto session = co_await pools_[opened.index]->connect(time_point::max());
     if (!session) {
-            if (answer.refused())
-                if (auto why = answer.finish(); !why) co_return failure{stage::sent, why.error()};
-            co_return failure{stage::sent, complete.error()};
+        if (policy::member_is_unfit(session.error().code)) rotation_.failed(opened.index);
+        co_return in_context(session.error(), what, opened.endpoint);
     }
     opened.session = std::move(*session);
     opened.session->expires_at(clock::now() + options_.created_timeout);
     const std::string text = request(what, body, to, use->token, std::chrono::milliseconds(0));
     auto sent = co_await opened.session->send(text, sink, transport::unlimited);
     if (!sent) {
-            if (answer.refused())
-                if (auto why = answer.finish(); !why) co_return failure{stage::sent, why.error()};
-            co_return failure{stage::sent, complete.error()};
+        if (policy::member_is_unfit(sent.error().code)) rotation_.failed(opened.index);
+        co_return in_context(sent.error(), what, opened.endpoint);
     }
     co_return opened;
 }

@@ -1,5 +1,5 @@
-# shellcheck shell=bash
-# What the project needs, whether it is there, and how Debian and Ubuntu call it. Source common.sh first.
+# shellcheck shell=bash disable=SC2154  # root comes from common.sh
+# What the project needs, whether it is there, and how Debian and Ubuntu call it. Source common.sh and etcd.sh first.
 
 have_meson() { have meson && version_at_least "$(meson --version)" 1.0; }
 have_ninja() { have ninja || have ninja-build; }
@@ -66,6 +66,7 @@ satisfied() {
         openssl) have_package 'openssl >= 3.0' && have openssl ;;
         catch2) have_package 'catch2 >= 2.13' ;;
         cli11) have_package 'CLI11 >= 2.1' ;;
+        etcd) [[ -n $(list_etcds | head -n 1) ]] ;;
         *) have "$1" ;;
     esac
 }
@@ -103,6 +104,7 @@ apt_packages() {
         json) say nlohmann-json3-dev ;;
         openssl) say libssl-dev openssl ;;
         cli11) say libcli11-dev ;;
+        etcd) ;;  # unpacked by fetch-etcd: the package would start a service
         *) say "$1" ;;
     esac
 }
@@ -130,7 +132,10 @@ install_needs() {
     done
     [[ ${#missing[@]} -gt 0 ]] || return 0
 
-    if can_use_apt; then
+    if [[ " ${missing[*]} " == *" etcd "* ]]; then
+        "$root/scripts/fetch-etcd" --own || true
+    fi
+    if can_use_apt && [[ ${missing[*]} != etcd ]]; then
         say "installing: ${missing[*]}"
         as_root apt-get update -q || warn "apt-get update failed; going on with the package lists at hand"
         for need in "${missing[@]}"; do
@@ -167,6 +172,6 @@ install_needs() {
 }
 
 # shellcheck disable=SC2034  # used by those who source this
-build_needs=(compiler meson ninja pkg-config python3 boost json openssl cli11 ccache)
+build_needs=(compiler meson ninja pkg-config python3 boost json openssl cli11 etcd ccache)
 # shellcheck disable=SC2034
 test_needs=(catch2)

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Compiles each public header alone: headers.py INCLUDE_DIR -- COMPILER ARGS...
+"""Compiles each public header alone: headers.py INCLUDE_DIR --build DIR --like SOURCE -- COMPILER ARGS...
 
 Objects, not -fsyntax-only: as cheap without optimization, and ccache remembers them.
 """
 
+import argparse
 import concurrent.futures
 import os
 import pathlib
@@ -13,8 +14,11 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / 'support'))
+import compile_command  # noqa: E402
+
 # What stays out of the public headers, so that a user's build neither needs nor pays for it.
-PRIVATE = re.compile(r'^\s*#\s*include\s*[<"](nlohmann/|openssl/|boost/beast|boost/asio/ssl)', re.M)
+PRIVATE = re.compile(r'^\s*#\s*include\s*[<"](openssl/|boost/beast|boost/asio/ssl|boost/json)', re.M)
 
 
 def check(header, include_dir, command, work):
@@ -43,8 +47,13 @@ def report(name, problem, seconds):
 
 def main():
     split = sys.argv.index('--')
-    include_dir = pathlib.Path(sys.argv[1]).resolve()
-    command = sys.argv[split + 1:]
+    parser = argparse.ArgumentParser()
+    parser.add_argument('include_dir', type=pathlib.Path)
+    parser.add_argument('--build', type=pathlib.Path, required=True)
+    parser.add_argument('--like', required=True)
+    args = parser.parse_args(sys.argv[1:split])
+    include_dir = args.include_dir.resolve()
+    command = sys.argv[split + 1:] + compile_command.system_includes(args.build, args.like)
     headers = sorted(include_dir.rglob('*.hpp'))
     failed = 0
     with tempfile.TemporaryDirectory() as work, concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:

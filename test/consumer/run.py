@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Builds and runs test/consumer/project as a stranger would.
 
-    run.py subproject --source DIR --work DIR -- COMPILER...
+    run.py subproject OPTIONS -- COMPILER...
         a Meson project that takes dynconf as a subproject through a wrap (static library)
-    run.py installed --build DIR --source DIR --work DIR -- COMPILER...
+    run.py installed OPTIONS -- COMPILER...
         the build directory installed to a temporary place, found by pkg-config (the library as it was built)
 """
 
@@ -14,6 +14,9 @@ import shlex
 import shutil
 import subprocess
 import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / 'support'))
+import compile_command  # noqa: E402
 
 WRAP = """[wrap-file]
 directory = dynconf
@@ -61,7 +64,8 @@ def installed(args, project, compiler):
     flags = run('pkg-config', f'--define-variable=prefix={stage}{prefix}', '--cflags', '--libs', *static, 'dynconf',
                 env=env, stdout=subprocess.PIPE, text=True).stdout
     print(flags)
-    run(*compiler, project / 'main.cpp', '-o', stage / 'consumer', *shlex.split(flags), *args.boost)
+    run(*compiler, project / 'main.cpp', '-o', stage / 'consumer', *shlex.split(flags),
+        *compile_command.system_includes(args.build, args.like))
     run(stage / 'consumer', env=dict(os.environ, LD_LIBRARY_PATH=str(library_dir)))
 
 
@@ -71,8 +75,8 @@ def main():
     parser.add_argument('mode', choices=['subproject', 'installed'])
     parser.add_argument('--source', type=pathlib.Path, required=True)
     parser.add_argument('--work', type=pathlib.Path, required=True)
-    parser.add_argument('--build', type=pathlib.Path)
-    parser.add_argument('--boost', default=[], type=lambda d: ['-isystem', d], help='where Boost is, if not in the system')
+    parser.add_argument('--build', type=pathlib.Path, required=True)
+    parser.add_argument('--like', required=True)
     args = parser.parse_args(sys.argv[1:split])
     compiler = sys.argv[split + 1:]
     project = pathlib.Path(__file__).resolve().parent / 'project'

@@ -1,8 +1,5 @@
 #include "integration/scene.hpp"
 
-#include <boost/asio/co_spawn.hpp>
-
-#include <boost/asio/use_future.hpp>
 
 using namespace dynconf;
 using namespace dynconf::test;
@@ -51,7 +48,7 @@ TEST_CASE("cluster: the loss of one member is survived, that of the quorum is to
         whatever_you_have.serializable = true;
         // Two of three endpoints are gone; this answer comes from the member that is left.
         const range_response stale = co_await store.range(key_range::prefix("k/"), whatever_you_have);
-        CHECK(stale.kvs.size() == 2);
+        CHECK_FALSE(stale.kvs.empty());   // perhaps not the last write: it may not have heard that it was committed
 
         etcd[0].launch();
         etcd[1].launch();

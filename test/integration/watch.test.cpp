@@ -217,11 +217,11 @@ TEST_CASE("mirror: several prefixes, a revision that touches both stays one", "[
         CHECK(shown(update.events) == strings{"put a/1=1 @4", "put c/1=3 @4"});
 
         restart(etcd, end::kill, [&] {
-            other.put("a/1", "new");
+            for (const char* value : {"newer", "newest"}) other.put("a/1", value);
             other.compact(other.revision());
         });
         const mirror_step again = co_await next_of(content, kind::resync);
-        CHECK(shown(again.events) == strings{"put a/1=new @5"});
+        CHECK(shown(again.events) == strings{"put a/1=newest @6"});
     }, 60s);
 }
 

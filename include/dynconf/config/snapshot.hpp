@@ -91,12 +91,8 @@ public:
     /// when it has no value (an std::optional T reads that as empty); `type_mismatch`.
     template <class T> result<T> get(std::string_view name) const {
         const value* found = find(name);
-        if (!found) return unknown(name);
-        if constexpr (!detail::is_optional<T>)
-            if (found->is_null()) return unset(name);
-        auto read = detail::read_as<T>(*found);
-        if (!read) return named(name, read.error());
-        return read;
+        if (found && (detail::is_optional<T> || !found->is_null())) return read<T>(name, *found);
+        return found ? unset(name) : unknown(name);
     }
 
     /// The value as a T, or `fallback` when the name is unknown or has no value. A value that is there but is no T
@@ -142,6 +138,12 @@ private:
     explicit snapshot(std::shared_ptr<const detail::snapshot_data> data) noexcept : data_(std::move(data)) {}
 
     void visit(void (*fn)(void*, const std::string&, const value&), void* context) const;
+    // Apart from get, so that all of its returns build the answer in place.
+    template <class T> static result<T> read(std::string_view name, const value& v) {
+        auto out = detail::read_as<T>(v);
+        if (!out) out = named(name, out.error());
+        return out;
+    }
     static error unknown(std::string_view name);
     static error unset(std::string_view name);
     static error named(std::string_view name, const error& why);
