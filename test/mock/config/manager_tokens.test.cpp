@@ -37,7 +37,7 @@ error_code code_of(const std::exception_ptr& thrown) {
 
 TEST_CASE("the default token gives values and throws dynconf::exception", "[manager]") {
     fixture f;
-    run_to_the_end([&]() -> asio::awaitable<void> {
+    test::run([&]() -> asio::awaitable<void> {
         const asio::any_io_executor ex = co_await asio::this_coro::executor;
         config_manager cfg(ex, app_schema(), f.src, f.strict());
         static_assert(std::is_same_v<decltype(cfg.start()), asio::awaitable<start_report>>);
@@ -75,7 +75,7 @@ TEST_CASE("the default token gives values and throws dynconf::exception", "[mana
 
 TEST_CASE("as_tuple, redirect_error and deferred", "[manager]") {
     fixture f;
-    run_to_the_end([&]() -> asio::awaitable<void> {
+    test::run([&]() -> asio::awaitable<void> {
         const asio::any_io_executor ex = co_await asio::this_coro::executor;
         config_manager cfg(ex, app_schema(), f.src, f.options());
         error_code ec;
@@ -126,7 +126,7 @@ TEST_CASE("as_tuple, redirect_error and deferred", "[manager]") {
         CHECK_FALSE(started);
         co_await until([&] { return started.has_value(); });
         CHECK_FALSE(*started);
-        auto [e] = co_await cfg.stop(as_tuple);
+        auto [e] = co_await cfg.stop(as_values);
         CHECK_FALSE(e);
     });
 }
@@ -219,7 +219,7 @@ TEST_CASE("callbacks run on their own executor, and never within the call", "[ma
 
 TEST_CASE("a cancellation slot reaches every operation", "[manager]") {
     fixture f;
-    run_to_the_end([&]() -> asio::awaitable<void> {
+    test::run([&]() -> asio::awaitable<void> {
         const asio::any_io_executor ex = co_await asio::this_coro::executor;
         config_manager cfg(ex, app_schema(), f.src, f.options());
         asio::cancellation_signal start_signal, get_signal, stop_signal;
