@@ -126,10 +126,10 @@ def custom_schema(program):
         etcd.put('/database/Password', 'hidden')
         with Program(program, env={'EtcdSettings__HostName': etcd.endpoint}) as sample:
             first = '{"db_host":"db1","db_password":"\\*\\*\\*\\*","db_port":5432}$'
-            sample.expect('^class refused /database/Port: db_port: ports below 1024')
             sample.expect('^class revision=4 ' + first)
-            sample.expect('^struct refused /database/Port: db_port: expected at least 1024, got "80"')
+            sample.expect('^class refused /database/Port: db_port: ports below 1024')
             sample.expect('^struct revision=4 ' + first)
+            sample.expect('^struct refused /database/Port: db_port: expected at least 1024, got "80"')
             sample.expect('^bound db1:5432 with a password$')
 
             def both(*patterns):   # each style has its own watch: they come in any order
