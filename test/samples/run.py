@@ -39,12 +39,13 @@ def control_unit(program):
         unit = '/dev/apps/unit'
         for leaf, text in {'PostgresDsn': 'postgres://u:hidden-dsn@db/x', 'password': 'hidden-password', 'CspMessage': 'hello',
                            'ClosedStatuses': 'done, rejected,,spam', 'LogSqlEcho': 'YES', 'AiHttpTimeoutSeconds': '2.5',
-                           'AiHttpMaxConnections': '20'}.items():
+                           'AiHttpMaxConnections': '20', 'UseFakeExternalsAi': 'maybe'}.items():
             etcd.put(f'{unit}/{leaf}', text)
         etcd.put('/dev/apps/unit2/CspMessage', 'of somebody else')
         with Program(program, env={'EtcdSettings__HostName': etcd.endpoint, 'EtcdSettings__RootKey': 'apps/unit/',
                                    'EtcdSettings__Dev': 'True'}) as sample:
-            sample.expect(f'^33 settings below {unit}, revision 9, live$')
+            sample.expect('^refused use_fake_externals_ai: .*"maybe"')
+            sample.expect(f'^33 settings below {unit}, revision 10, live$')
             for line in [r'ai_http_max_connections = "20"  \[etcd\]',
                          r'ai_http_max_keepalive_connections = "5"  \[default\]',
                          r'ai_http_timeout_seconds = "2.5"  \[etcd\]',
