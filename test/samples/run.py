@@ -4,6 +4,7 @@
 import http.client
 import json
 import pathlib
+import socket
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
@@ -151,6 +152,14 @@ def custom_schema(program):
         check(not any('hidden' in line for line in sample.lines), 'a secret was printed')
 
 
+def takes_connections(port):
+    try:
+        socket.create_connection(('127.0.0.1', port), timeout=5).close()
+        return True
+    except OSError:
+        return False
+
+
 def http_service(program):
     with Etcd() as etcd:
         etcd.put('/http_service/greeting', 'good day')
@@ -191,8 +200,20 @@ def http_service(program):
             wait_until('health is live', lambda: health()['state'] == 'live', 40)
             wait_until('the feature is off', lambda: ask() == (200, 'good day\n'), 10)
             check(health()['interruptions'] >= 1, 'no interruption was counted')
-            sample.stop()   # with an idle connection open
-            connection.close()
+
+            # Stopping: an idle connection is closed, a request under way gets its answer, no new connection is taken.
+            with socket.create_connection(('127.0.0.1', port), timeout=20) as slow:
+                slow.sendall(b'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nab')
+                check(ask()[0] == 200, 'beside a slow request')   # by now the server has read what came of it
+                sample.process.terminate()
+                check(connection.sock.recv(1) == b'', 'the idle connection stays open')
+                wait_until('no new connection', lambda: not takes_connections(port), 10)
+                slow.sendall(b'cd')
+                answer = slow.recv(1000)
+                check(answer.startswith(b'HTTP/1.1 200') and answer.endswith(b'good day, abcd\n'), f'the slow request: {answer}')
+                check(b'Connection: close' in answer, 'the answer does not say that it is the last')
+            sample.expect('^stopped$')
+            sample.finish()
 
 
 def main():
