@@ -6,7 +6,6 @@
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/error.hpp>
-#include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/ssl/stream.hpp>
 
 #include <openssl/ssl.h>
@@ -46,6 +45,16 @@ error handshake_error(tls_stream& stream, const boost::system::error_code& ec, c
     return {ec, "TLS handshake with '" + host + "'"};
 }
 
+/// The server's certificate has to name `host`. OpenSSL's own check: unlike one in a callback it says what does not match.
+bool expect_host(SSL* session, const std::string& host) {
+    X509_VERIFY_PARAM* const expected = SSL_get0_param(session);
+    boost::system::error_code not_an_address;
+    asio::ip::make_address(host, not_an_address);
+    if (!not_an_address) return X509_VERIFY_PARAM_set1_ip_asc(expected, host.c_str()) == 1;
+    return X509_VERIFY_PARAM_set1_host(expected, host.data(), host.size()) == 1
+        && SSL_set_tlsext_host_name(session, host.c_str()) == 1;   // SNI takes names only
+}
+
 }  // namespace
 
 struct tls_context::impl {
@@ -76,10 +85,7 @@ asio::awaitable<result<std::unique_ptr<byte_stream>>> tls_context::handshake(asi
     auto adapter = std::make_unique<tls_adapter>(std::move(socket), impl_->context);
     tls_stream& stream = adapter->stream();
 
-    boost::system::error_code not_an_address;
-    asio::ip::make_address(host, not_an_address);
-    if (not_an_address) SSL_set_tlsext_host_name(stream.native_handle(), host.c_str());   // SNI takes names only
-    stream.set_verify_callback(ssl::host_name_verification(host));
+    if (!expect_host(stream.native_handle(), host)) co_return error{errc::invalid_endpoint, "TLS cannot verify the host '" + host + "'"};
 
     deadline limit(stream.get_executor(), [&stream] { tls_traits::close(stream); });
     limit.expires_at(due);

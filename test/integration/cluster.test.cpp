@@ -1,6 +1,5 @@
 #include "integration/scene.hpp"
 
-
 using namespace dynconf;
 using namespace dynconf::test;
 using kind = mirror_step::kind;

@@ -302,7 +302,7 @@ TEST_CASE("a store that is replaced by another takes over", "[manager]") {
     CHECK(went_back.get().revision() < 21);
 }
 
-TEST_CASE("tokens that live for one second, over thirty", "[manager][slow]") {
+TEST_CASE("tokens that live for one second, over thirty", "[manager_lifetime]") {
     FOR_EACH_ETCD(binary);
     etcd_options flags;
     flags.flags = {"--auth-token-ttl=1"};

@@ -67,7 +67,7 @@ def control_unit(program):
             etcd.put(f'{unit}/CleanupStart', 'perhaps')
             sample.expect('^refused cleanup_start: .*"perhaps"')
             etcd.delete(f'{unit}/CspMessage')
-            sample.expect(r'^changed csp_message = \(none\)  \[default\]$')
+            sample.expect(r'^changed csp_message = \(none\)  \[none\]$')
             etcd.put(f'{unit}/password', 'hidden-again')
             sample.expect(r'^changed basic_auth_password = \*\*\*\*  \[etcd\]$')
             etcd.put_together({f'{unit}/LogLevel': 'DEBUG', f'{unit}/SpamCount': '3'})

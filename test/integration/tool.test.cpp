@@ -1,0 +1,187 @@
+#include "integration/scene.hpp"
+
+#include "support/child_process.hpp"
+#include "support/scratch_dir.hpp"
+#include "support/test_ca.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <csignal>
+#include <fcntl.h>
+#include <unistd.h>
+
+using namespace dynconf::test;
+using nlohmann::json;
+
+namespace {
+
+/// The program under test, without what the surroundings may have set for it.
+program_output invoke(std::vector<std::string> arguments, std::string_view input = {}, const strings& variables = {}) {
+    arguments.insert(arguments.begin(), DYNCONF_TOOL);
+    strings environment = environment_without("DYNCONF_");
+    environment.insert(environment.end(), variables.begin(), variables.end());
+    return run_program(arguments, input, environment);
+}
+
+}  // namespace
+
+TEST_CASE("dynconf: put, get and del", "[tool]") {
+    FOR_EACH_ETCD(binary);
+    etcd_process etcd(binary);
+    const etcd_admin other(etcd);
+    const auto run = [&](std::vector<std::string> arguments, std::string_view input = {}) {
+        return invoke(std::move(arguments), input, {"DYNCONF_ENDPOINTS=" + etcd.endpoint()});
+    };
+    CHECK(run({"put", "a/1", "one"}).out == "OK\n");
+    CHECK(json::parse(run({"put", "a/2", "-", "--json"}, "two\nlines").out) == json{{"revision", 3}});
+    CHECK(other.read("a/").at("a/2").value == "two\nlines");
+    CHECK(run({"get", "a/1"}).out == "a/1\none\n");
+    CHECK(run({"get", "a/", "--prefix"}).out == "a/1\none\na/2\ntwo\nlines\n");
+    CHECK(run({"get", "--prefix", "a/", "--keys-only"}).out == "a/1\na/2\n");
+    const json one{{"key", "a/1"}, {"value", "one"}, {"create_revision", 2}, {"mod_revision", 2}, {"version", 1}};
+    CHECK(json::parse(run({"get", "a/1", "--json"}).out) == json{{"revision", 3}, {"count", 1}, {"kvs", json::array({one})}});
+
+    const program_output missing = run({"get", "nowhere"});
+    CHECK(missing.out.empty());
+    CHECK(missing.status == 0);
+    CHECK(json::parse(run({"get", "nowhere", "--json"}).out) == json{{"revision", 3}, {"count", 0}, {"kvs", json::array()}});
+
+    // Words that mean something to the program are keys and values like others.
+    CHECK(run({"put", "watch", "--", "--help"}).status == 0);
+    CHECK(run({"get", "watch"}).out == "watch\n--help\n");
+
+    CHECK(run({"del", "nowhere"}).out == "0\n");
+    CHECK(run({"del", "a/1"}).out == "1\n");
+    CHECK(json::parse(run({"del", "a/", "--prefix", "--json"}).out) == json{{"revision", 6}, {"deleted", 1}});
+    CHECK(run({"del", "", "--prefix"}).status == 2);
+    CHECK(other.read("").size() == 1);
+    CHECK(run({"del", "", "--prefix", "--all"}).out == "1\n");
+    CHECK(other.read("").empty());
+
+    const json status = json::parse(run({"status", "--json"}).out);
+    CHECK(status.at("version") == binary.version);
+    CHECK(status.at("endpoint") == etcd.endpoint());
+    CHECK(run({"status"}).out.find(binary.version) != std::string::npos);
+}
+
+TEST_CASE("dynconf: what is not UTF-8 is shown as base64, which is said", "[tool]") {
+    FOR_EACH_ETCD(binary);
+    etcd_process etcd(binary);
+    const etcd_admin other(etcd);
+    const std::string bytes("\x00\xFF\xFE", 3);
+    other.put("bin/\xC0\x80", bytes);   // an overlong zero: no UTF-8 either
+    other.put("bin/text", "\xC3\xA4\xF0\x9F\x98\x80");
+    const auto run = [&](std::vector<std::string> arguments, std::string_view input = {}) {
+        return invoke(std::move(arguments), input, {"DYNCONF_ENDPOINTS=" + etcd.endpoint()});
+    };
+    const json kvs = json::parse(run({"get", "bin/", "--prefix", "--json"}).out).at("kvs");
+    REQUIRE(kvs.size() == 2);
+    CHECK(kvs[0].at("key") == "bin/text");
+    CHECK(kvs[0].at("value") == "\xC3\xA4\xF0\x9F\x98\x80");
+    CHECK(kvs[1].at("key_base64") == "YmluL8CA");
+    CHECK(kvs[1].at("value_base64") == "AP/+");
+    CHECK_FALSE(kvs[1].contains("key"));
+    CHECK_FALSE(kvs[1].contains("value"));
+    CHECK(run({"get", "bin/\xC0\x80"}).out == "base64:YmluL8CA\nbase64:AP/+\n");
+    CHECK(run({"put", "bin/in", "-"}, bytes).status == 0);
+    CHECK(other.read("bin/in").at("bin/in").value == bytes);
+}
+
+TEST_CASE("dynconf: exit status and words of a failure, never a secret", "[tool]") {
+    REQUIRE_ETCD();
+    const program_output refused = invoke({"get", "k", "--endpoints", "127.0.0.1:1", "--command-timeout", "2s"});
+    CHECK(refused.status == 1);
+    CHECK(refused.out.empty());
+    CHECK(refused.err == "dynconf: range at http://127.0.0.1:1: connect: Connection refused\n");
+
+    const program_output nonsense = invoke({"get", "k", "--endpoints", "http://root:geheim@host"});
+    CHECK(nonsense.status == 2);
+    CHECK(nonsense.err.find("not an endpoint") != std::string::npos);
+    CHECK(nonsense.err.find("geheim") == std::string::npos);
+
+    for (const strings& arguments : {strings{}, {"get"}, {"frobnicate"}, {"put", "k"}, {"get", "k", "--command-timeout", "5"},
+                                     {"get", "k", "--pasword=geheim"}, {"put", "k", "v", "geheim"}, {"watch"}, {"get", "k", "--user", "svc"}}) {
+        const program_output wrong = invoke(arguments);
+        INFO(wrong.err);
+        CHECK(wrong.status == 2);
+        CHECK(wrong.out.empty());
+        CHECK_FALSE(wrong.err.empty());
+        CHECK(wrong.err.find("geheim") == std::string::npos);
+    }
+    CHECK(invoke({"--version"}).out.starts_with("dynconf "));
+    CHECK(invoke({"--help"}).status == 0);
+    CHECK(invoke({"--help"}).out.find("DYNCONF_ENDPOINTS") != std::string::npos);
+    CHECK(invoke({"watch", "--help"}).out.find("PREFIX") != std::string::npos);
+}
+
+TEST_CASE("dynconf: users, and flags that win over variables", "[tool]") {
+    FOR_EACH_ETCD(binary);
+    etcd_process etcd(binary);
+    etcd_admin admin(etcd);
+    admin.add_user("svc", "se:cret");
+    admin.enable_auth();
+    admin.add_role("app");
+    admin.grant("app", "app/", "READWRITE");
+    admin.grant_role("svc", "app");
+    const strings good{"DYNCONF_ENDPOINTS=" + etcd.endpoint(), "DYNCONF_USER=svc", "DYNCONF_PASSWORD=se:cret"};
+    const strings bad{"DYNCONF_ENDPOINTS=127.0.0.1:1", "DYNCONF_USER=svc", "DYNCONF_PASSWORD=wrong"};
+    CHECK(invoke({"put", "app/k", "v"}, {}, good).status == 0);
+    CHECK(invoke({"get", "app/k", "--endpoints", etcd.endpoint(), "--user", "svc:se:cret"}).out == "app/k\nv\n");
+    CHECK(invoke({"--endpoints", etcd.endpoint(), "--user", "svc:se:cret", "get", "app/k"}, {}, bad).out == "app/k\nv\n");
+    CHECK(invoke({"--endpoints", etcd.endpoint(), "--password", "se:cret", "get", "app/k"}, {}, bad).out == "app/k\nv\n");
+    const program_output denied = invoke({"get", "other"}, {}, good);
+    CHECK(denied.status == 1);
+    CHECK(denied.err.find("permission denied") != std::string::npos);
+    const program_output wrong = invoke({"get", "app/k", "--endpoints", etcd.endpoint()}, {}, bad);
+    CHECK(wrong.status == 1);
+    CHECK(wrong.err.find("authentication failed") != std::string::npos);
+    CHECK(wrong.err.find("wrong") == std::string::npos);
+}
+
+TEST_CASE("dynconf: https with an authority of one's own", "[tool]") {
+    FOR_EACH_ETCD(binary);
+    const scratch_dir files;
+    test_ca ca(files.path(), "ca");
+    const auto server = ca.issue("IP:127.0.0.1");
+    etcd_options https;
+    https.https = true;
+    https.flags = {"--cert-file=" + server.certificate, "--key-file=" + server.key};
+    etcd_process etcd(binary, https);
+    CHECK(invoke({"--endpoints", etcd.endpoint(), "--cacert", ca.file(), "put", "k", "v"}).out == "OK\n");
+    CHECK(invoke({"get", "k"}, {}, {"DYNCONF_ENDPOINTS=" + etcd.endpoint(), "DYNCONF_CACERT=" + ca.file()}).out == "k\nv\n");
+    const program_output refused = invoke({"--endpoints", etcd.endpoint(), "get", "k"});
+    CHECK(refused.status == 1);
+    CHECK(refused.err.find("was not accepted") != std::string::npos);
+}
+
+TEST_CASE("dynconf watch: ends cleanly by signal and when nobody reads any more", "[tool]") {
+    FOR_EACH_ETCD(binary);
+    etcd_process etcd(binary);
+    const etcd_admin other(etcd);
+    const std::string big(1 << 20, 'x');
+    for (int i = 0; i < 4; ++i) other.put("big/" + std::to_string(i), big);
+    struct { const char* prefix; bool reads; int signal; } const cases[] = {
+        {"none/", true, SIGINT}, {"none/", true, SIGTERM}, {"none/", true, 0}, {"big/", false, SIGTERM}, {"big/", false, 0}};
+    for (const auto& how : cases) {
+        INFO(how.prefix << ' ' << how.reads << ' ' << how.signal);
+        int pipe_ends[2];
+        REQUIRE(::pipe2(pipe_ends, O_CLOEXEC) == 0);
+        child_process watch({DYNCONF_TOOL, "watch", how.prefix, "--json", "--endpoints", etcd.endpoint()}, {-1, pipe_ends[1], 2},
+                            environment_without("DYNCONF_"));
+        ::close(pipe_ends[1]);
+        std::string text;
+        // Until it is live; or, where nobody reads on, until it stands in the middle of a line.
+        while (text.find(how.reads ? "\"live\"" : "\"snapshot\"") == std::string::npos) {
+            char piece[512];
+            const auto n = ::read(pipe_ends[0], piece, sizeof piece);
+            if (n <= 0) break;
+            text.append(piece, static_cast<std::size_t>(n));
+        }
+        CHECK(text.starts_with("{\"type\":\"state\",\"state\":\"starting\"}\n"));
+        CHECK(watch.running());
+        if (how.signal != 0) watch.signal(how.signal);
+        else ::close(pipe_ends[0]);
+        CHECK(watch.wait(std::chrono::seconds(10)) == 0);
+        if (how.signal != 0) ::close(pipe_ends[0]);
+    }
+}
