@@ -89,8 +89,7 @@ void config_manager::begin_stop(std::shared_ptr<impl> i, detail::erased_handler<
 }
 
 boost::asio::awaitable<snapshot> config_manager::get_all_now(std::shared_ptr<impl> i) {
-    if (i->status().state != config_state::stopped)
-        if (snapshot now = i->current(); now.origin() != origin::none) co_return now;
+    if (snapshot now = i->at_hand(); now.origin() != origin::none) co_return now;
     co_return co_await detail::initiate<snapshot>(default_token{},
         [i](detail::erased_handler<snapshot> h) { begin_get_all(i, std::move(h)); });
 }
