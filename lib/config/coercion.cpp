@@ -170,7 +170,8 @@ std::optional<double> parse_double(std::string_view text, bool finite_only) {
 #else
         std::istringstream in{std::string(rest)};
         in.imbue(std::locale::classic());
-        if (!(in >> std::noskipws >> magnitude) || in.peek() != std::istringstream::traits_type::eof()) return std::nullopt;
+        if (!(in >> std::noskipws >> magnitude) || in.peek() != std::istringstream::traits_type::eof())
+            return std::nullopt;
 #endif
     }
     if (finite_only && !std::isfinite(magnitude)) return std::nullopt;

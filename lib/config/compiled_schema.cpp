@@ -33,7 +33,8 @@ result<void> compiled_schema::build() {
     const auto written = schema_->get_config_prefix();
     const auto keys = schema_->build_etcd_key_map();
     const auto variables = schema_->build_env_var_map();
-    if (written.empty() && keys.empty() && variables.empty()) return violation("the schema has no prefix and no settings");
+    if (written.empty() && keys.empty() && variables.empty())
+        return violation("the schema has no prefix and no settings");
 
     prefix_ = trimmed_prefix(written);
     const auto below = prefix_ + '/';
@@ -131,7 +132,8 @@ result<value> compiled_schema::coerce(std::string_view name, std::optional<std::
     if (why.code != errc::required_missing) why.code = errc::schema_violation;
     if (const auto known = traits(name); known.secret && text) {
         // The schema's own words may quote the value.
-        why.detail = prefix + (known.expected.empty() ? "refused" : "expected " + known.expected) + " (the value is secret)";
+        const auto words = known.expected.empty() ? "refused" : "expected " + known.expected;
+        why.detail = prefix + words + " (the value is secret)";
     } else if (!why.detail.starts_with(name)) {
         why.detail = prefix + why.detail;
     }

@@ -101,7 +101,8 @@ result<value> parsed(kind what, std::string_view text) {
         case kind::list: return parsed<std::vector<std::string>>(what, text, [](const auto&) { return true; });
         case kind::seconds: return parsed<double>(what, text, [](const double& d) { return d > 0; });
         case kind::connections: return parsed<std::int64_t>(what, text, [](const std::int64_t& n) { return n >= 1; });
-        case kind::idle_connections: return parsed<std::int64_t>(what, text, [](const std::int64_t& n) { return n >= 0; });
+        case kind::idle_connections:
+            return parsed<std::int64_t>(what, text, [](const std::int64_t& n) { return n >= 0; });
         case kind::text:
         case kind::secret: break;
     }

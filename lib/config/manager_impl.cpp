@@ -30,6 +30,11 @@ snapshot config_manager::impl::current() const {
     return current_;
 }
 
+snapshot config_manager::impl::at_hand() const {
+    const std::lock_guard lock(mutex_);
+    return status_.state == config_state::stopped ? snapshot() : current_;
+}
+
 dynconf::status config_manager::impl::status() const {
     const std::lock_guard lock(mutex_);
     return status_;

@@ -34,6 +34,8 @@ struct config_manager::impl : std::enable_shared_from_this<config_manager::impl>
     void abandon();
 
     snapshot current() const;
+    /// The same while running; empty when stopped.
+    snapshot at_hand() const;
     dynconf::status status() const;
 
     // constant

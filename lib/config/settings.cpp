@@ -42,7 +42,8 @@ settings settings::or_environment(const environment_lookup& look_up) const {
         std::erase_if(*out.endpoints, [](const std::string& e) { return trimmed(e).empty(); });
     if (!out.endpoints || out.endpoints->empty()) {
         out.endpoints.reset();
-        auto listed = coercion<std::vector<std::string>>::from(look_up("EtcdSettings__HostName").value_or(std::string()));
+        const auto text = look_up("EtcdSettings__HostName").value_or(std::string());
+        auto listed = coercion<std::vector<std::string>>::from(text);
         if (listed && !listed->empty()) out.endpoints = std::move(*listed);
     }
     if (out.endpoints)
@@ -73,7 +74,7 @@ std::string completed_endpoint(std::string_view endpoint) {
     const auto host = out.find("://") + 3;
     const auto path = std::min(out.find('/', host), out.size());
     const auto authority = std::string_view(out).substr(host, path - host);
-    const auto after_user = authority.substr(authority.find('@') == std::string_view::npos ? 0 : authority.rfind('@') + 1);
+    const auto after_user = authority.substr(authority.rfind('@') + 1);  // npos + 1 is 0: no user part
     const auto after_ipv6 = after_user.substr(std::min(after_user.find(']'), after_user.size()));
     const bool bracketed = !after_ipv6.empty();
     const bool has_port = (bracketed ? after_ipv6 : after_user).find(':') != std::string_view::npos;

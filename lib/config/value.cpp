@@ -56,8 +56,8 @@ std::string json_text(const nlohmann::json& document) {
 
 bool survives_commas(const std::vector<std::string>& items) {
     for (const auto& item : items)
-        if (item.empty() || item.find(',') != std::string::npos || blanks.find(item.front()) != std::string_view::npos ||
-            blanks.find(item.back()) != std::string_view::npos)
+        if (item.empty() || item.find(',') != std::string::npos ||
+            blanks.find(item.front()) != std::string_view::npos || blanks.find(item.back()) != std::string_view::npos)
             return false;
     return items.empty() || items.front().front() != '[';
 }
@@ -117,7 +117,7 @@ std::string value::to_json_text() const {
                           [](bool b) { return std::string(b ? "true" : "false"); },
                           [](std::int64_t n) { return std::to_string(n); },
                           [](std::uint64_t n) { return std::to_string(n); },
-                          [](double d) { return json_text(std::isfinite(d) ? nlohmann::json(d) : nlohmann::json(text_of(d))); },
+                          [](double d) { return std::isfinite(d) ? json_text(d) : json_text(text_of(d)); },
                           [](const std::string& s) { return json_text(s); },
                           [](const list_type& l) { return json_text(l); },
                           [](duration_type d) { return json_text(text_of(d)); },

@@ -3,6 +3,7 @@
 #include "wire/server_errors.hpp"
 
 #include <new>
+#include <stdexcept>
 #include <system_error>
 
 namespace dynconf {
@@ -78,6 +79,8 @@ error describe(const std::exception_ptr& thrown) {
         return {code, words_before(e.what(), code)};
     } catch (const std::bad_alloc&) {
         return {make_error_code(boost::system::errc::not_enough_memory), {}};
+    } catch (const std::invalid_argument& e) {   // our constructors throw it
+        return {errc::invalid_argument, e.what()};
     } catch (const std::exception& e) {
         return {make_error_code(boost::system::errc::state_not_recoverable), std::string("exception: ") + e.what()};
     } catch (...) {

@@ -6,6 +6,8 @@ ninja_command() { if have ninja; then say ninja; else say ninja-build; fi; }
 
 # Meson finds ccache by itself only when CXX is not set.
 use_ccache() {
+    # Debug information names the build directory; without this every clone would compile all anew.
+    export CCACHE_NOHASHDIR=1
     if have ccache && [[ $CXX != ccache* ]]; then CXX="ccache $CXX"; fi
     export CXX
 }

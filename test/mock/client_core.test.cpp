@@ -2,6 +2,7 @@
 #include <dynconf/kv.hpp>
 #include <dynconf/maintenance.hpp>
 
+#include "support/catch.hpp"
 #include "support/fake_gateway.hpp"
 #include "support/gateway_words.hpp"
 #include "support/parallel.hpp"

@@ -1,6 +1,7 @@
 #include "transport/http_session.hpp"
 
 #include "support/capture.hpp"
+#include "support/catch.hpp"
 #include "support/run.hpp"
 #include "support/scripted_stream.hpp"
 
@@ -14,8 +15,8 @@
 
 using namespace dynconf;
 using namespace dynconf::transport;
-using test::scripted_stream;
-using test::stream_script;
+using dynconf::test::scripted_stream;
+using dynconf::test::stream_script;
 using namespace std::chrono_literals;
 
 namespace {
@@ -77,7 +78,7 @@ outcome once(stream_script script, std::size_t limit = unlimited, std::size_t ta
     outcome out;
     out.script = std::make_shared<stream_script>(std::move(script));
     out.got.take = take;
-    test::run([&]() -> asio::awaitable<void> {
+    dynconf::test::run([&]() -> asio::awaitable<void> {
         auto executor = co_await asio::this_coro::executor;
         http_session http(std::make_unique<scripted_stream>(executor, out.script), executor);
         if (deadline.count() > 0) http.expires_at(std::chrono::steady_clock::now() + deadline);
@@ -154,7 +155,7 @@ TEST_CASE("http: several exchanges on one connection", "[http]") {
     const auto script = std::make_shared<stream_script>();
     script->after = stream_script::end::silence;
     script->piece = 7;
-    test::run([&]() -> asio::awaitable<void> {
+    dynconf::test::run([&]() -> asio::awaitable<void> {
         auto executor = co_await asio::this_coro::executor;
         http_session http(std::make_unique<scripted_stream>(executor, script), executor);
         for (int i = 0; i < 5; ++i) {
@@ -314,7 +315,7 @@ TEST_CASE("http: the deadline ends an exchange that hangs anywhere", "[http]") {
 TEST_CASE("http: a deadline that was met does not fire later", "[http]") {
     const auto script = std::make_shared<stream_script>();
     script->after = stream_script::end::silence;
-    test::run([&]() -> asio::awaitable<void> {
+    dynconf::test::run([&]() -> asio::awaitable<void> {
         auto executor = co_await asio::this_coro::executor;
         http_session http(std::make_unique<scripted_stream>(executor, script), executor);
         script->answer = answer("1");
@@ -345,7 +346,7 @@ TEST_CASE("http: cancelled at any point, the session is closed and not used agai
         const auto script = std::make_shared<stream_script>(s);
         script->hang_at = hang;
         script->after = stream_script::end::silence;
-        test::run([&]() -> asio::awaitable<void> {
+        dynconf::test::run([&]() -> asio::awaitable<void> {
             auto executor = co_await asio::this_coro::executor;
             http_session http(std::make_unique<scripted_stream>(executor, script), executor);
             recorder got;

@@ -1,5 +1,6 @@
 #include "transport/session_pool.hpp"
 
+#include "support/catch.hpp"
 #include "support/fake_gateway.hpp"
 #include "support/gateway_words.hpp"
 #include "support/parallel.hpp"

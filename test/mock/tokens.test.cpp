@@ -5,6 +5,7 @@
 #include <dynconf/watch.hpp>
 
 #include "etcd/client_access.hpp"
+#include "support/catch.hpp"
 #include "support/fake_gateway.hpp"
 #include "support/gateway_words.hpp"
 #include "support/parallel.hpp"

@@ -4,6 +4,7 @@
 
 #include "etcd/client_access.hpp"
 #include "etcd/watch_loop.hpp"
+#include "support/catch.hpp"
 #include "support/fake_gateway.hpp"
 #include "support/gateway_words.hpp"
 #include "support/parallel.hpp"

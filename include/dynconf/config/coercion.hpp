@@ -31,8 +31,10 @@ enum class quoting : bool { hidden, shown };
 /// | float, double | decimal with optional exponent; `from_any` also takes inf and nan |
 /// | std::string | as it is |
 /// | std::vector<std::string> | items between commas, trimmed, empty ones dropped; or a JSON array of strings |
-/// | std::chrono durations | "250ms", "1m30s", "1.5h"; units d h m s ms us ns, each once and the largest first; a plain number counts in T's own unit. What T cannot hold exactly is refused |
+/// | std::chrono durations | "250ms", "1m30s", "1.5h"; a plain number counts in T's own unit |
 /// | nlohmann::json | a document, see <dynconf/config/json.hpp> |
+///
+/// The units of durations are d h m s ms us ns, each once and the largest first; what T cannot hold exactly is refused.
 template <class T> struct coercion;
 
 namespace detail {
@@ -54,7 +56,7 @@ DYNCONF_API std::optional<std::vector<std::string>> parse_list(std::string_view 
 DYNCONF_API std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text, std::intmax_t plain_num,
                                                                    std::intmax_t plain_den) noexcept;
 
-/// Lets `from` take what `value::get` gives, so that an override can write `coercion<int>::from(raw.get<std::string>())`.
+/// Lets `from` take what `value::get` gives: an override writes `coercion<int>::from(raw.get<std::string>())`.
 template <class T> struct coercion_sources {
     template <class Text>
         requires(std::same_as<Text, std::string> || std::same_as<Text, std::string_view>)
@@ -72,7 +74,9 @@ template <> struct coercion<bool> : detail::coercion_sources<bool> {
         if (const auto b = detail::parse_bool(text)) return *b;
         return detail::refusal(expected(), text, quote);
     }
-    static constexpr std::string_view expected() noexcept { return "true or false (1 yes y on enabled, 0 no n off disabled)"; }
+    static constexpr std::string_view expected() noexcept {
+        return "true or false (1 yes y on enabled, 0 no n off disabled)";
+    }
 };
 
 template <detail::whole_number T> struct coercion<T> : detail::coercion_sources<T> {
@@ -147,11 +151,12 @@ struct coercion<std::chrono::duration<Rep, Period>> : detail::coercion_sources<s
         return detail::refusal(expected(), text, quote);
     }
     static constexpr std::string_view expected() noexcept {
-        if constexpr (scale::num == 1) return "a duration such as 250ms or 1m30s, or a number of nanoseconds";
-        else if constexpr (scale::num == 1'000) return "a duration such as 250ms or 1m30s, or a number of microseconds";
-        else if constexpr (scale::num == 1'000'000) return "a duration such as 250ms or 1m30s, or a number of milliseconds";
-        else if constexpr (scale::num == 1'000'000'000) return "a duration in whole seconds such as 5s or 1m30s, or their number";
-        else return "a duration such as 1h30m that is a whole multiple of the setting's unit, or a number of that unit";
+        constexpr auto unit = scale::num;
+        if constexpr (unit == 1) return "a duration such as 250ms or 1m30s, or a number of nanoseconds";
+        else if constexpr (unit == 1'000) return "a duration such as 250ms or 1m30s, or a number of microseconds";
+        else if constexpr (unit == 1'000'000) return "a duration such as 250ms or 1m30s, or a number of milliseconds";
+        else if constexpr (unit == 1'000'000'000) return "a duration in seconds such as 5s or 1m30s, or their number";
+        else return "a duration such as 36h that is a whole multiple of the setting's unit, or a number of that unit";
     }
 };
 

@@ -16,7 +16,8 @@ namespace dynconf {
 ///
 /// | setting | value | default |
 /// |---|---|---|
-/// | log_sql_echo, cleanup_start, use_fake_externals_discord, use_fake_externals_ai, ai_categorization_debug, ai_recommendation_debug | bool | false |
+/// | log_sql_echo, cleanup_start, use_fake_externals_discord, use_fake_externals_ai | bool | false |
+/// | ai_categorization_debug, ai_recommendation_debug | bool | false |
 /// | closed_statuses | list | empty |
 /// | ai_http_timeout_seconds | number above 0 | 30.0 |
 /// | ai_http_max_connections | whole number, at least 1 | 10 |

@@ -23,7 +23,7 @@ namespace dynconf {
 
 /// Where a declared setting comes from, and what else there is to say of it. The texts are copied.
 struct setting_source {
-    std::string_view etcd = {};         ///< Key below the prefix; one that begins with '/' is absolute. Empty: not in etcd.
+    std::string_view etcd = {};         ///< Key below the prefix; with a '/' in front, absolute. Empty: not in etcd.
     std::string_view env = {};          ///< Environment variable. Empty: none.
     bool secret = false;                ///< See setting_traits.
     std::string_view description = {};  ///< See setting_traits.

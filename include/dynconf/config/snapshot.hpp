@@ -107,7 +107,9 @@ public:
         return std::move(*read);
     }
     std::string get_or(std::string_view name, std::string fallback) const;
-    std::string get_or(std::string_view name, const char* fallback) const { return get_or(name, std::string(fallback)); }
+    std::string get_or(std::string_view name, const char* fallback) const {
+        return get_or(name, std::string(fallback));
+    }
     std::string get_or(std::string_view name, std::string_view fallback) const {
         return get_or(name, std::string(fallback));
     }

@@ -141,7 +141,8 @@ template <whole_number T> constexpr std::string_view number_name() noexcept {
 }
 
 /// Exact, or nothing.
-DYNCONF_API std::optional<std::int64_t> scale_exactly(std::int64_t count, std::intmax_t num, std::intmax_t den) noexcept;
+DYNCONF_API std::optional<std::int64_t> scale_exactly(std::int64_t count, std::intmax_t num,
+                                                      std::intmax_t den) noexcept;
 
 [[noreturn]] DYNCONF_API void throw_duration_out_of_range();
 

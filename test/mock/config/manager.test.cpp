@@ -10,7 +10,7 @@ using namespace dynconf::test;
 
 TEST_CASE("a manager starts live", "[manager]") {
     fixture f;
-    run_to_the_end([&]() -> asio::awaitable<void> {
+    test::run([&]() -> asio::awaitable<void> {
         const asio::any_io_executor ex = co_await asio::this_coro::executor;
         config_manager cfg(ex, app_schema(), f.src, f.options());
         CHECK(cfg.status().state == config_state::stopped);
@@ -43,7 +43,7 @@ TEST_CASE("a manager starts live", "[manager]") {
 
 TEST_CASE("without etcd a manager serves the environment, and changes over when etcd appears", "[manager]") {
     fixture f;
-    run_to_the_end([&]() -> asio::awaitable<void> {
+    test::run([&]() -> asio::awaitable<void> {
         const asio::any_io_executor ex = co_await asio::this_coro::executor;
         config_manager cfg(ex, app_schema(), f.src, f.options());
         std::vector<std::pair<snapshot, snapshot>> told;
@@ -96,7 +96,7 @@ TEST_CASE("without etcd a manager serves the environment, and changes over when 
 TEST_CASE("what is missing everywhere is said", "[manager]") {
     fixture f;
     f.environment.clear();
-    run_to_the_end([&]() -> asio::awaitable<void> {
+    test::run([&]() -> asio::awaitable<void> {
         const asio::any_io_executor ex = co_await asio::this_coro::executor;
         config_manager cfg(ex, app_schema(), f.src, f.options());
         f.src->push(interrupted());
@@ -111,7 +111,7 @@ TEST_CASE("what is missing everywhere is said", "[manager]") {
 
 TEST_CASE("a required setting that an earlier start had is not missing, but refused", "[manager]") {
     fixture f;
-    run_to_the_end([&]() -> asio::awaitable<void> {
+    test::run([&]() -> asio::awaitable<void> {
         const asio::any_io_executor ex = co_await asio::this_coro::executor;
         config_manager cfg(ex, app_schema(), f.src, f.options());
         f.goes_live();
@@ -129,7 +129,7 @@ TEST_CASE("a required setting that an earlier start had is not missing, but refu
 
 TEST_CASE("a strict start fails, and leaves the manager stopped and ready to start again", "[manager]") {
     fixture f;
-    run_to_the_end([&]() -> asio::awaitable<void> {
+    test::run([&]() -> asio::awaitable<void> {
         const asio::any_io_executor ex = co_await asio::this_coro::executor;
         manager_options how = f.strict();
         how.start_timeout = 30ms;
@@ -148,13 +148,13 @@ TEST_CASE("a strict start fails, and leaves the manager stopped and ready to sta
             // a manager of its own where the last good values would help
             config_manager fresh(ex, app_schema(), f.src, how);
             for (mirror_step& s : c.steps) f.src->push(std::move(s));
-            auto [ec, r] = co_await fresh.start(as_tuple);
+            auto [ec, r] = co_await fresh.start(as_values);
             CHECK(ec == c.expected);
             CHECK(fresh.status().state == config_state::stopped);
             CHECK(f.src->left() == 0);
             CHECK(f.src->opened() == ++starts);
             CHECK(f.src->closed() == starts);
-            auto [not_running, s] = co_await fresh.get_all_configs(as_tuple);
+            auto [not_running, s] = co_await fresh.get_all_configs(as_values);
             CHECK(not_running == errc::not_running);
             f.goes_live(30);
             const start_report again = co_await fresh.start();
@@ -168,7 +168,7 @@ TEST_CASE("a strict start fails, and leaves the manager stopped and ready to sta
 
 TEST_CASE("a start that takes too long falls back", "[manager]") {
     fixture f;
-    run_to_the_end([&]() -> asio::awaitable<void> {
+    test::run([&]() -> asio::awaitable<void> {
         const asio::any_io_executor ex = co_await asio::this_coro::executor;
         manager_options how = f.options();
         how.start_timeout = 20ms;
@@ -197,7 +197,7 @@ TEST_CASE("a start that takes too long falls back", "[manager]") {
 
 TEST_CASE("a limit without end is none", "[manager]") {
     fixture f;
-    run_to_the_end([&]() -> asio::awaitable<void> {
+    test::run([&]() -> asio::awaitable<void> {
         const asio::any_io_executor ex = co_await asio::this_coro::executor;
         manager_options how = f.options();
         how.start_timeout = std::chrono::milliseconds::max();
@@ -209,18 +209,18 @@ TEST_CASE("a limit without end is none", "[manager]") {
 
 TEST_CASE("a second start fails, whatever the first one does", "[manager]") {
     fixture f;
-    run_to_the_end([&]() -> asio::awaitable<void> {
+    test::run([&]() -> asio::awaitable<void> {
         const asio::any_io_executor ex = co_await asio::this_coro::executor;
         config_manager cfg(ex, app_schema(), f.src, f.options());
         std::optional<error_code> first;
         cfg.start([&](error_code ec, const start_report&) { first = ec; });
-        auto [ec, r] = co_await cfg.start(as_tuple);
+        auto [ec, r] = co_await cfg.start(as_values);
         CHECK(ec == errc::already_running);
         CHECK_FALSE(first);
         f.goes_live();
         co_await until([&] { return first.has_value(); });
         CHECK_FALSE(*first);
-        auto [again, r2] = co_await cfg.start(as_tuple);
+        auto [again, r2] = co_await cfg.start(as_values);
         CHECK(again == errc::already_running);
         CHECK(cfg.status().state == config_state::live);
     });
@@ -228,7 +228,7 @@ TEST_CASE("a second start fails, whatever the first one does", "[manager]") {
 
 TEST_CASE("a source or an environment that throws fails the start and nothing else", "[manager]") {
     fixture f;
-    run_to_the_end([&]() -> asio::awaitable<void> {
+    test::run([&]() -> asio::awaitable<void> {
         const asio::any_io_executor ex = co_await asio::this_coro::executor;
         bool broken = true;
         manager_options how = f.options();
@@ -238,11 +238,11 @@ TEST_CASE("a source or an environment that throws fails the start and nothing el
         };
         config_manager cfg(ex, app_schema(), f.src, how);
         f.src->refuse_to_open();
-        auto [ec, r] = co_await cfg.start(as_tuple);
+        auto [ec, r] = co_await cfg.start(as_values);
         CHECK(ec);
         CHECK(cfg.status().state == config_state::stopped);
         f.src->push(interrupted());
-        auto [ec2, r2] = co_await cfg.start(as_tuple);
+        auto [ec2, r2] = co_await cfg.start(as_values);
         CHECK(ec2);
         CHECK(cfg.status().state == config_state::stopped);
         CHECK(f.src->closed() == 1);
@@ -271,10 +271,10 @@ TEST_CASE("a schema that contradicts itself fails the start", "[manager]") {
         name_map build_etcd_key_map() const override { return {{"/x/A", "a"}, {"/x/B", "a"}}; }
     };
     fixture f;
-    run_to_the_end([&]() -> asio::awaitable<void> {
+    test::run([&]() -> asio::awaitable<void> {
         const asio::any_io_executor ex = co_await asio::this_coro::executor;
         config_manager cfg(ex, std::make_shared<contradiction>(), f.src, f.options());
-        auto [ec, r] = co_await cfg.start(as_tuple);
+        auto [ec, r] = co_await cfg.start(as_values);
         CHECK(ec == errc::schema_violation);
         CHECK(cfg.status().state == config_state::stopped);
         CHECK(f.src->opened() == 0);
@@ -289,7 +289,7 @@ TEST_CASE("local mode, and a schema of environment variables alone, ask no sourc
         name_map build_env_var_map() const override { return {{"host", "HOST"}}; }
     };
     fixture f;
-    run_to_the_end([&]() -> asio::awaitable<void> {
+    test::run([&]() -> asio::awaitable<void> {
         const asio::any_io_executor ex = co_await asio::this_coro::executor;
         config_manager local(ex, app_schema(), std::shared_ptr<source>(), f.options());
         config_manager bare(ex, std::make_shared<environment_only>(), f.src, f.strict());
@@ -314,7 +314,7 @@ TEST_CASE("local mode, and a schema of environment variables alone, ask no sourc
 
 TEST_CASE("states and counters follow the watch", "[manager]") {
     fixture f;
-    run_to_the_end([&]() -> asio::awaitable<void> {
+    test::run([&]() -> asio::awaitable<void> {
         const asio::any_io_executor ex = co_await asio::this_coro::executor;
         config_manager cfg(ex, app_schema(), f.src, f.options());
         std::vector<std::pair<config_state, error_code>> states;
@@ -361,7 +361,7 @@ TEST_CASE("states and counters follow the watch", "[manager]") {
 
 TEST_CASE("refused values are told while running, and reported by start", "[manager]") {
     fixture f;
-    run_to_the_end([&]() -> asio::awaitable<void> {
+    test::run([&]() -> asio::awaitable<void> {
         const asio::any_io_executor ex = co_await asio::this_coro::executor;
         config_manager cfg(ex, app_schema(), f.src, f.options());
         std::vector<rejection> told;
@@ -402,7 +402,7 @@ TEST_CASE("refused values are told while running, and reported by start", "[mana
 
 TEST_CASE("stop ends every state", "[manager]") {
     fixture f;
-    run_to_the_end([&]() -> asio::awaitable<void> {
+    test::run([&]() -> asio::awaitable<void> {
         const asio::any_io_executor ex = co_await asio::this_coro::executor;
         const auto options = f.options();
 
@@ -511,7 +511,7 @@ TEST_CASE("stop ends every state", "[manager]") {
 
 TEST_CASE("a manager starts again after stop", "[manager]") {
     fixture f;
-    run_to_the_end([&]() -> asio::awaitable<void> {
+    test::run([&]() -> asio::awaitable<void> {
         const asio::any_io_executor ex = co_await asio::this_coro::executor;
         config_manager cfg(ex, app_schema(), f.src, f.options());
         for (revision_t revision = 10; revision < 15; ++revision) {
@@ -536,7 +536,7 @@ TEST_CASE("a manager starts again after stop", "[manager]") {
 
 TEST_CASE("a status callback may start the manager again when it says stopped", "[manager]") {
     fixture f;
-    run_to_the_end([&]() -> asio::awaitable<void> {
+    test::run([&]() -> asio::awaitable<void> {
         const asio::any_io_executor ex = co_await asio::this_coro::executor;
         config_manager cfg(ex, app_schema(), f.src, f.options());
         std::optional<error_code> restarted;
@@ -560,7 +560,7 @@ TEST_CASE("a status callback may start the manager again when it says stopped", 
 
 TEST_CASE("a waiter that a quick stop and start overtake still hears of the stop", "[manager]") {
     fixture f;
-    run_to_the_end([&]() -> asio::awaitable<void> {
+    test::run([&]() -> asio::awaitable<void> {
         const asio::any_io_executor ex = co_await asio::this_coro::executor;
         config_manager cfg(ex, app_schema(), std::shared_ptr<source>(), f.options());
         co_await cfg.start();
@@ -577,7 +577,7 @@ TEST_CASE("a waiter that a quick stop and start overtake still hears of the stop
 TEST_CASE("a manager destroyed with everything outstanding ends it all", "[manager]") {
     fixture f;
     SECTION("while it starts") {
-        run_to_the_end([&]() -> asio::awaitable<void> {
+        test::run([&]() -> asio::awaitable<void> {
             const asio::any_io_executor ex = co_await asio::this_coro::executor;
             std::vector<error_code> ended;
             unsigned calls = 0;
@@ -598,7 +598,7 @@ TEST_CASE("a manager destroyed with everything outstanding ends it all", "[manag
         });
     }
     SECTION("while it runs, with steps ready to be taken") {
-        run_to_the_end([&]() -> asio::awaitable<void> {
+        test::run([&]() -> asio::awaitable<void> {
             const asio::any_io_executor ex = co_await asio::this_coro::executor;
             std::vector<error_code> ended;
             unsigned calls = 0;
@@ -625,7 +625,7 @@ TEST_CASE("a manager destroyed with everything outstanding ends it all", "[manag
         });
     }
     SECTION("while one stop waits for another") {
-        run_to_the_end([&]() -> asio::awaitable<void> {
+        test::run([&]() -> asio::awaitable<void> {
             const asio::any_io_executor ex = co_await asio::this_coro::executor;
             int stopped = 0;
             {
@@ -639,7 +639,7 @@ TEST_CASE("a manager destroyed with everything outstanding ends it all", "[manag
         });
     }
     SECTION("within its own callback") {
-        run_to_the_end([&]() -> asio::awaitable<void> {
+        test::run([&]() -> asio::awaitable<void> {
             const asio::any_io_executor ex = co_await asio::this_coro::executor;
             auto cfg = std::make_unique<config_manager>(ex, app_schema(), f.src, f.options());
             f.goes_live();
@@ -674,7 +674,7 @@ TEST_CASE("a manager destroyed with everything outstanding ends it all", "[manag
 
 TEST_CASE("a manager that is moved goes on", "[manager]") {
     fixture f;
-    run_to_the_end([&]() -> asio::awaitable<void> {
+    test::run([&]() -> asio::awaitable<void> {
         const asio::any_io_executor ex = co_await asio::this_coro::executor;
         config_manager first(ex, app_schema(), f.src, f.options());
         f.goes_live();

@@ -1,69 +1,30 @@
 #pragma once
 
 #include "support/catch.hpp"
+#include "support/parallel.hpp"
 #include "support/scripted_source.hpp"
 
 #include <dynconf/config/declared_schema.hpp>
 #include <dynconf/config/manager.hpp>
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include <chrono>
-#include <exception>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace dynconf::test {
 
-using namespace std::chrono_literals;
-
-/// Runs a coroutine, and all that it leaves behind, to the end. What it throws is thrown here; waiting for something that
-/// nobody will do, or going on past `limit`, fails the test.
-template <class Body>
-void run_to_the_end(Body body, std::chrono::steady_clock::duration limit = 20s) {
-    asio::io_context io;
-    bool done = false;
-    std::exception_ptr thrown;
-    asio::co_spawn(io, std::move(body), [&](std::exception_ptr e) {
-        done = true;
-        thrown = std::move(e);
-    });
-    io.run_for(limit);
-    if (thrown) std::rethrow_exception(thrown);
-    if (!done) throw std::runtime_error("the test did not end within its limit");
-    if (!io.stopped()) throw std::runtime_error("the test left work behind that does not end");
-}
-
-/// Waits for what nobody announces; throws at the limit.
-template <class Condition>
-asio::awaitable<void> until(Condition met, std::chrono::steady_clock::duration limit = 5s) {
-    const auto due = std::chrono::steady_clock::now() + limit;
-    const asio::any_io_executor executor = co_await asio::this_coro::executor;
-    asio::steady_timer pause(executor);
-    while (!met()) {
-        if (std::chrono::steady_clock::now() >= due) throw std::runtime_error("a condition did not come true in time");
-        pause.expires_after(1ms);
-        co_await pause.async_wait(asio::use_awaitable);
-    }
-}
-
 /// Lets everything that is ready run: for what must not happen.
 inline asio::awaitable<void> settle(int turns = 200) {
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
     for (int i = 0; i < turns; ++i) co_await asio::post(executor, asio::use_awaitable);
 }
-
-inline const auto as_tuple = asio::as_tuple(asio::use_awaitable);
 
 struct app_config {
     int port = 0;

@@ -13,7 +13,7 @@ using namespace dynconf::test;
 
 TEST_CASE("get_all_configs is at hand at once when there is a snapshot", "[manager]") {
     fixture f;
-    run_to_the_end([&]() -> asio::awaitable<void> {
+    test::run([&]() -> asio::awaitable<void> {
         const asio::any_io_executor ex = co_await asio::this_coro::executor;
         config_manager cfg(ex, app_schema(), f.src, f.options());
         f.goes_live();
@@ -27,7 +27,7 @@ TEST_CASE("get_all_configs is at hand at once when there is a snapshot", "[manag
         CHECK_FALSE(turned);   // nothing else came to run meanwhile
         co_await settle(1);
         CHECK(turned);
-        auto [ec, same] = co_await cfg.get_all_configs(as_tuple);
+        auto [ec, same] = co_await cfg.get_all_configs(as_values);
         CHECK_FALSE(ec);
         CHECK(same == cfg.current());
     });
@@ -35,10 +35,10 @@ TEST_CASE("get_all_configs is at hand at once when there is a snapshot", "[manag
 
 TEST_CASE("get_all_configs waits while the manager starts, and fails when it does not run", "[manager]") {
     fixture f;
-    run_to_the_end([&]() -> asio::awaitable<void> {
+    test::run([&]() -> asio::awaitable<void> {
         const asio::any_io_executor ex = co_await asio::this_coro::executor;
         config_manager cfg(ex, app_schema(), f.src, f.options());
-        auto [before, none] = co_await cfg.get_all_configs(as_tuple);
+        auto [before, none] = co_await cfg.get_all_configs(as_values);
         CHECK(before == errc::not_running);
         error_code thrown;
         try {
@@ -67,17 +67,17 @@ TEST_CASE("get_all_configs waits while the manager starts, and fails when it doe
 
         co_await until([&] { return cfg.status().state == config_state::live; });
         co_await cfg.stop();
-        auto [after, gone] = co_await cfg.get_all_configs(as_tuple);
+        auto [after, gone] = co_await cfg.get_all_configs(as_values);
         CHECK(after == errc::not_running);
     });
 }
 
 TEST_CASE("changed_since gives the first snapshot with another value", "[manager]") {
     fixture f;
-    run_to_the_end([&]() -> asio::awaitable<void> {
+    test::run([&]() -> asio::awaitable<void> {
         const asio::any_io_executor ex = co_await asio::this_coro::executor;
         config_manager cfg(ex, app_schema(), f.src, f.options());
-        auto [early, none] = co_await cfg.changed_since(0, as_tuple);
+        auto [early, none] = co_await cfg.changed_since(0, as_values);
         CHECK(early == errc::not_running);
         f.goes_live();
         co_await cfg.start();
@@ -156,7 +156,7 @@ TEST_CASE("changed_since gives the first snapshot with another value", "[manager
             co_await cfg.stop();
             co_await until([&] { return ended.has_value(); });
             CHECK(*ended == errc::not_running);
-            auto [late, gone] = co_await cfg.changed_since(0, as_tuple);
+            auto [late, gone] = co_await cfg.changed_since(0, as_values);
             CHECK(late == errc::not_running);
         }
         SECTION("the store went back") {
@@ -179,7 +179,7 @@ TEST_CASE("changed_since gives the first snapshot with another value", "[manager
 
 TEST_CASE("changed_since goes from the environment to etcd", "[manager]") {
     fixture f;
-    run_to_the_end([&]() -> asio::awaitable<void> {
+    test::run([&]() -> asio::awaitable<void> {
         const asio::any_io_executor ex = co_await asio::this_coro::executor;
         config_manager cfg(ex, app_schema(), f.src, f.options());
         f.src->push(interrupted());
@@ -198,7 +198,7 @@ TEST_CASE("changed_since goes from the environment to etcd", "[manager]") {
 
 TEST_CASE("a change is told once for each step, with before and after", "[manager]") {
     fixture f;
-    run_to_the_end([&]() -> asio::awaitable<void> {
+    test::run([&]() -> asio::awaitable<void> {
         const asio::any_io_executor ex = co_await asio::this_coro::executor;
         config_manager cfg(ex, app_schema(), f.src, f.options());
         f.goes_live();
@@ -236,7 +236,7 @@ TEST_CASE("a change is told once for each step, with before and after", "[manage
 
 TEST_CASE("null stands for a name that comes or goes", "[manager]") {
     fixture f;
-    run_to_the_end([&]() -> asio::awaitable<void> {
+    test::run([&]() -> asio::awaitable<void> {
         const asio::any_io_executor ex = co_await asio::this_coro::executor;
         config_manager cfg(ex, open_schema(), f.src, f.options());
         std::vector<std::pair<value, value>> told;
@@ -253,7 +253,7 @@ TEST_CASE("null stands for a name that comes or goes", "[manager]") {
 
 TEST_CASE("a resync tells real differences only, and never an empty configuration", "[manager]") {
     fixture f;
-    run_to_the_end([&]() -> asio::awaitable<void> {
+    test::run([&]() -> asio::awaitable<void> {
         const asio::any_io_executor ex = co_await asio::this_coro::executor;
         config_manager cfg(ex, app_schema(), f.src, f.options());
         f.goes_live();
@@ -276,7 +276,7 @@ TEST_CASE("a resync tells real differences only, and never an empty configuratio
 
 TEST_CASE("an exception in a callback is logged and harms nobody", "[manager]") {
     fixture f;
-    run_to_the_end([&]() -> asio::awaitable<void> {
+    test::run([&]() -> asio::awaitable<void> {
         const asio::any_io_executor ex = co_await asio::this_coro::executor;
         config_manager cfg(ex, app_schema(), f.src, f.options());
         unsigned others = 0;
@@ -301,7 +301,7 @@ TEST_CASE("an exception in a callback is logged and harms nobody", "[manager]") 
 
 TEST_CASE("a subscription ends by itself, by others, and after the manager", "[manager]") {
     fixture f;
-    run_to_the_end([&]() -> asio::awaitable<void> {
+    test::run([&]() -> asio::awaitable<void> {
         const asio::any_io_executor ex = co_await asio::this_coro::executor;
         std::optional<config_manager> cfg;
         cfg.emplace(ex, app_schema(), f.src, f.options());
@@ -339,7 +339,7 @@ TEST_CASE("a subscription ends by itself, by others, and after the manager", "[m
 
 TEST_CASE("callbacks may subscribe, read and ask", "[manager]") {
     fixture f;
-    run_to_the_end([&]() -> asio::awaitable<void> {
+    test::run([&]() -> asio::awaitable<void> {
         const asio::any_io_executor ex = co_await asio::this_coro::executor;
         config_manager cfg(ex, app_schema(), f.src, f.options());
         f.goes_live();

@@ -2,12 +2,12 @@
 // and never within the call.
 
 #include "mock/config/manager_fixture.hpp"
+#include "support/io_threads.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/deferred.hpp>
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_future.hpp>
@@ -37,7 +37,7 @@ error_code code_of(const std::exception_ptr& thrown) {
 
 TEST_CASE("the default token gives values and throws dynconf::exception", "[manager]") {
     fixture f;
-    run_to_the_end([&]() -> asio::awaitable<void> {
+    test::run([&]() -> asio::awaitable<void> {
         const asio::any_io_executor ex = co_await asio::this_coro::executor;
         config_manager cfg(ex, app_schema(), f.src, f.strict());
         static_assert(std::is_same_v<decltype(cfg.start()), asio::awaitable<start_report>>);
@@ -75,7 +75,7 @@ TEST_CASE("the default token gives values and throws dynconf::exception", "[mana
 
 TEST_CASE("as_tuple, redirect_error and deferred", "[manager]") {
     fixture f;
-    run_to_the_end([&]() -> asio::awaitable<void> {
+    test::run([&]() -> asio::awaitable<void> {
         const asio::any_io_executor ex = co_await asio::this_coro::executor;
         config_manager cfg(ex, app_schema(), f.src, f.options());
         error_code ec;
@@ -126,16 +126,14 @@ TEST_CASE("as_tuple, redirect_error and deferred", "[manager]") {
         CHECK_FALSE(started);
         co_await until([&] { return started.has_value(); });
         CHECK_FALSE(*started);
-        auto [e] = co_await cfg.stop(as_tuple);
+        auto [e] = co_await cfg.stop(as_values);
         CHECK_FALSE(e);
     });
 }
 
 TEST_CASE("futures, from a thread that runs no context", "[manager]") {
     fixture f;
-    asio::io_context io;
-    auto work = asio::make_work_guard(io);
-    std::thread runs([&] { io.run(); });
+    io_threads io(1);
     {
         config_manager cfg(io.get_executor(), app_schema(), f.src, f.options());
         CHECK_THROWS_AS(cfg.get_all_configs(asio::use_future).get(), boost::system::system_error);
@@ -156,18 +154,15 @@ TEST_CASE("futures, from a thread that runs no context", "[manager]") {
             CHECK(e.code() == errc::not_running);
         }
     }
-    work.reset();
-    runs.join();
 }
 
 TEST_CASE("callbacks run on their own executor, and never within the call", "[manager]") {
     fixture f;
-    asio::io_context io;
-    auto work = asio::make_work_guard(io);
+    io_threads io(1);
     asio::thread_pool other(1);
-    std::thread::id other_thread;
-    asio::post(other, [&] { other_thread = std::this_thread::get_id(); });
-    std::thread runs([&] { io.run(); });
+    std::promise<std::thread::id> told;
+    asio::post(other, [&] { told.set_value(std::this_thread::get_id()); });
+    const std::thread::id other_thread = told.get_future().get();
     {
         config_manager cfg(io.get_executor(), app_schema(), f.src, f.options());
         const auto there = [&](auto callback) { return asio::bind_executor(other, std::move(callback)); };
@@ -197,7 +192,7 @@ TEST_CASE("callbacks run on their own executor, and never within the call", "[ma
             }
             std::promise<void> all;
             int left = 3;
-            asio::post(io, [&] {
+            asio::post(io.get_executor(), [&] {
                 const auto on_io = [&](auto callback) { return asio::bind_executor(io.get_executor(), std::move(callback)); };
                 const auto returned = std::make_shared<bool>(false);
                 const auto done = [&, returned](error_code, auto&&...) {
@@ -212,14 +207,12 @@ TEST_CASE("callbacks run on their own executor, and never within the call", "[ma
             all.get_future().get();
         }
     }
-    work.reset();
-    runs.join();
     other.join();
 }
 
 TEST_CASE("a cancellation slot reaches every operation", "[manager]") {
     fixture f;
-    run_to_the_end([&]() -> asio::awaitable<void> {
+    test::run([&]() -> asio::awaitable<void> {
         const asio::any_io_executor ex = co_await asio::this_coro::executor;
         config_manager cfg(ex, app_schema(), f.src, f.options());
         asio::cancellation_signal start_signal, get_signal, stop_signal;

@@ -15,14 +15,20 @@ struct scripted_schema : schema {
     std::string prefix = "/app";
     name_map keys{{"/app/Port", "port"}};
     name_map variables;
-    std::function<result<value>(std::string_view, value)> coerce = [](std::string_view, value raw) { return result<value>(std::move(raw)); };
+    std::function<result<value>(std::string_view, value)> coerce = [](std::string_view, value raw) {
+        return result<value>(std::move(raw));
+    };
     std::function<setting_traits(std::string_view)> say = [](std::string_view) { return setting_traits(); };
-    std::function<std::optional<std::string>(std::string_view)> open = [](std::string_view) { return std::optional<std::string>(); };
+    std::function<std::optional<std::string>(std::string_view)> open = [](std::string_view) {
+        return std::optional<std::string>();
+    };
 
     std::string get_config_prefix() const override { return prefix; }
     name_map build_etcd_key_map() const override { return keys; }
     name_map build_env_var_map() const override { return variables; }
-    result<value> coerce_config_value(std::string_view name, value raw) const override { return coerce(name, std::move(raw)); }
+    result<value> coerce_config_value(std::string_view name, value raw) const override {
+        return coerce(name, std::move(raw));
+    }
     setting_traits traits(std::string_view name) const override { return say(name); }
     std::optional<std::string> name_of(std::string_view key) const override { return open(key); }
 };
@@ -147,7 +153,9 @@ TEST_CASE("what coercion says is kept, named, and made a schema_violation", "[sc
     CHECK(c.coerce("port", std::nullopt).value() == 80);
     CHECK(c.coerce("port", "").error().code == errc::schema_violation);
     CHECK(c.coerce("port", "").error().detail == "port: no good");
-    s->coerce = [](std::string_view name, value) -> result<value> { return error{errc::schema_violation, std::string(name) + " is odd"}; };
+    s->coerce = [](std::string_view name, value) -> result<value> {
+        return error{errc::schema_violation, std::string(name) + " is odd"};
+    };
     CHECK(c.coerce("port", "x").error().detail == "port is odd");
 }
 
@@ -165,7 +173,9 @@ TEST_CASE("no refusal of a secret shows it, whatever the schema says", "[schema]
     auto s = scripted();
     s->say = [](std::string_view) { setting_traits t; t.secret = true; t.expected = "32 characters"; return t; };
     const auto c = compiled_schema::compile(s).value();
-    s->coerce = [](std::string_view, value raw) -> result<value> { return error{errc::schema_violation, "bad: " + raw.to_text()}; };
+    s->coerce = [](std::string_view, value raw) -> result<value> {
+        return error{errc::schema_violation, "bad: " + raw.to_text()};
+    };
     CHECK(c.coerce("port", "canary").error().detail == "port: expected 32 characters (the value is secret)");
     s->coerce = [](std::string_view, value raw) -> result<value> { throw std::runtime_error(raw.to_text()); };
     CHECK(c.coerce("port", "canary").error().message().find("canary") == std::string::npos);

@@ -55,7 +55,8 @@ declared_schema<app_config> app_schema() {
     s.optional("db_host", &app_config::db_host, {.etcd = "Database/Host", .env = "MYAPP_DB_HOST"}, "localhost")
         .optional("db_port", &app_config::db_port, {.etcd = "Database/Port", .env = "MYAPP_DB_PORT"}, 5432,
                   in_range<std::uint16_t>(1024, 65535))
-        .required("cache", &app_config::cache, {.etcd = "Features/Cache", .env = "MYAPP_CACHE", .description = "use it"})
+        .required("cache", &app_config::cache,
+                  {.etcd = "Features/Cache", .env = "MYAPP_CACHE", .description = "use it"})
         .optional("health", &app_config::health, {.etcd = "/shared/Health"}, 60s, in_range(5s, 300s))
         .optional("workers", &app_config::workers, {.env = "MYAPP_WORKERS"}, in_range(1, 100))
         .optional("tags", &app_config::tags, {.etcd = "Tags"}, {})
@@ -156,8 +157,11 @@ TEST_CASE("bind from a snapshot is bind from its map", "[declared_schema]") {
     const auto s = app_schema();
     const auto c = compiled();
     detail::snapshot_editor edit{snapshot()};
-    for (const auto& name : c.names())
-        edit.set(name, {c.coerce(name, name == "cache" ? std::optional<std::string_view>("on") : std::nullopt).value(), {}, false});
+    for (const auto& name : c.names()) {
+        std::optional<std::string_view> text;
+        if (name == "cache") text = "on";
+        edit.set(name, {c.coerce(name, text).value(), {}, false});
+    }
     const auto now = std::move(edit).commit(1, origin::etcd, 1);
     CHECK(s.bind(now).value().cache);
     CHECK(s.bind(now).value().speed == mode::slow);
@@ -177,10 +181,14 @@ TEST_CASE("a contradictory declaration is refused by name", "[declared_schema]")
         return std::string("no exception");
     };
     CHECK(words_of([&] { s.optional("a", &app_config::db_host, {.etcd = "B"}, "x"); }) == "a: declared twice");
-    CHECK(words_of([&] { s.optional("b", &app_config::db_host, {.etcd = "A"}, "x"); }) == "b: the key /app/A belongs to a");
-    CHECK(words_of([&] { s.optional("b", &app_config::db_host, {.etcd = "/app/A"}, "x"); }) == "b: the key /app/A belongs to a");
-    CHECK(words_of([&] { s.optional("b", &app_config::db_host, {.env = "APP_A"}, "x"); }) == "b: the variable APP_A belongs to a");
-    CHECK(words_of([&] { s.required("b", &app_config::db_host, {}); }) == "b: neither an etcd key nor an environment variable");
+    CHECK(words_of([&] { s.optional("b", &app_config::db_host, {.etcd = "A"}, "x"); }) ==
+          "b: the key /app/A belongs to a");
+    CHECK(words_of([&] { s.optional("b", &app_config::db_host, {.etcd = "/app/A"}, "x"); }) ==
+          "b: the key /app/A belongs to a");
+    CHECK(words_of([&] { s.optional("b", &app_config::db_host, {.env = "APP_A"}, "x"); }) ==
+          "b: the variable APP_A belongs to a");
+    CHECK(words_of([&] { s.required("b", &app_config::db_host, {}); }) ==
+          "b: neither an etcd key nor an environment variable");
     CHECK(words_of([&] { s.required("", &app_config::db_host, {.etcd = "B"}); }) == "a declared setting has no name");
     CHECK(words_of([&] { s.optional("b", &app_config::db_port, {.etcd = "B"}, 80, in_range(1024, 2048)); }) ==
           "b: the default is not from 1024 to 2048");

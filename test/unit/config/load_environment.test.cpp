@@ -24,7 +24,8 @@ detail::compiled_schema compiled() {
     auto s = std::make_shared<declared_schema<unit_config>>("/app");
     s->optional("port", &unit_config::port, {.etcd = "Port", .env = "PORT"}, 80)
         .required("host", &unit_config::host, {.etcd = "Host", .env = "HOST"})
-        .optional("token", &unit_config::token, {.etcd = "Token", .env = "TOKEN", .secret = true}, "none", one_of({"none", "some"}))
+        .optional("token", &unit_config::token, {.etcd = "Token", .env = "TOKEN", .secret = true}, "none",
+                  one_of({"none", "some"}))
         .optional("limit", &unit_config::limit, {.env = "LIMIT"})
         .optional("from_etcd", &unit_config::from_etcd, {.etcd = "FromEtcd"}, "d");
     return detail::compiled_schema::compile(std::move(s)).value();
@@ -57,7 +58,8 @@ TEST_CASE("the environment gives every mapped name an entry", "[load_environment
 }
 
 TEST_CASE("a bad variable gives the default and a rejection without secrets", "[load_environment]") {
-    const auto loaded = load_environment(compiled(), of({{"PORT", "x"}, {"HOST", "h"}, {"TOKEN", "canary"}, {"LIMIT", "1.5"}}));
+    const auto loaded =
+        load_environment(compiled(), of({{"PORT", "x"}, {"HOST", "h"}, {"TOKEN", "canary"}, {"LIMIT", "1.5"}}));
     const auto got = entries(loaded);
     CHECK(got.at("port") == detail::entry{value(80), {origin::defaults, 0}, false});
     CHECK(got.at("token") == detail::entry{value("none"), {origin::defaults, 0}, true});

@@ -60,7 +60,8 @@ TEST_CASE("what is not in the environment is not set", "[settings]") {
 }
 
 TEST_CASE("a flag is true for the word true alone", "[settings]") {
-    for (const auto* yes : {"true", "TRUE", "tRuE"}) CHECK(settings::from_environment(of({{"EtcdSettings__Dev", yes}})).is_dev());
+    for (const auto* yes : {"true", "TRUE", "tRuE"})
+        CHECK(settings::from_environment(of({{"EtcdSettings__Dev", yes}})).is_dev());
     for (const auto* no : {"1", "yes", "on", "false", " true", "truely", "tru"})
         CHECK_FALSE(settings::from_environment(of({{"EtcdSettings__Dev", no}})).is_dev());
     CHECK(settings::from_environment(of({{"USE_LOCAL_CONFIG", "True"}})).is_local());

@@ -170,7 +170,8 @@ TEST_CASE("random edits agree with a map", "[snapshot_editor]") {
             }
             for (const auto& [name, m] : before_model)
                 if (!model.contains(name)) content.insert(name);
-            REQUIRE(e.difference() == (!content.empty() ? edit::content : !metadata.empty() ? edit::metadata : edit::none));
+            const auto most = !content.empty() ? edit::content : !metadata.empty() ? edit::metadata : edit::none;
+            REQUIRE(e.difference() == most);
             now = std::move(e).commit(generation + 1, origin::etcd, static_cast<std::uint64_t>(generation) + 1);
             REQUIRE(changed_names(before, now) == std::vector<std::string>(content.begin(), content.end()));
 

@@ -100,6 +100,9 @@ TEST_CASE("exceptions become errors") {
     CHECK(standard.code == boost::system::errc::connection_refused);
     CHECK(standard.detail == "connect");
 
+    const error argument = caught(std::invalid_argument("dynconf: no endpoint was given"));
+    CHECK(argument.message() == "dynconf: no endpoint was given: invalid argument");
+
     const error other = caught(std::runtime_error("boom"));
     CHECK(other.code.failed());
     CHECK(other.message().find("boom") != std::string::npos);
