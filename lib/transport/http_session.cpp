@@ -159,6 +159,7 @@ asio::awaitable<result<void>> http_session::send(std::string_view request, respo
         self.parser->body_limit(body_limit);
 
     while (!request.empty()) {
+        if (co_await was_cancelled()) co_return self.failed(asio::error::operation_aborted);
         auto [ec, written] = co_await self.stream->write_some(asio::buffer(request));
         if (written != 0) self.request_left = true;
         if (ec) co_return self.failed(ec);
@@ -169,6 +170,8 @@ asio::awaitable<result<void>> http_session::send(std::string_view request, respo
 
 asio::awaitable<result<bool>> http_session::read_some() {
     impl& self = *impl_;
+    // One that came while the last answer was on its way here would not reach this wait, which may be for ever.
+    if (co_await was_cancelled()) co_return self.failed(asio::error::operation_aborted);
     auto [ec, n] = co_await self.stream->read_some(self.buffer.prepare(read_size));
     self.buffer.commit(n);
     if (n != 0) {

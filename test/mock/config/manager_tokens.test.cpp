@@ -98,8 +98,10 @@ TEST_CASE("as_tuple, redirect_error and deferred", "[manager]") {
         const start_report r = co_await cfg.start(redirected());
         CHECK_FALSE(ec);
         CHECK(r.revision == 3);
-        CHECK((co_await cfg.get_all_configs(redirected())).revision() == 3);
-        CHECK((co_await cfg.changed_since(0, redirected())).revision() == 3);
+        const snapshot got = co_await cfg.get_all_configs(redirected());
+        CHECK(got.revision() == 3);
+        const snapshot since = co_await cfg.changed_since(0, redirected());
+        CHECK(since.revision() == 3);
         co_await cfg.stop(redirected());
         CHECK_FALSE(ec);
 
