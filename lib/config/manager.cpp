@@ -17,10 +17,11 @@ std::shared_ptr<source> source_for(const boost::asio::any_io_executor& executor,
         throw std::invalid_argument("dynconf: no etcd endpoint: set EtcdSettings__HostName or settings::endpoints, "
                                     "or USE_LOCAL_CONFIG=true");
     options.endpoints = *from.endpoints;
-    if (from.username && !from.username->empty()) {
+    // One without the other is no login, as it always was with these variables.
+    if (!from.username.value_or("").empty() && !from.password.value_or("").empty()) {
         credentials login;
         login.username = *from.username;
-        login.password = from.password.value_or(std::string());
+        login.password = *from.password;
         options.auth = std::move(login);
     }
     if (from.ca_cert_path && !from.ca_cert_path->empty()) options.tls.ca_file = *from.ca_cert_path;
@@ -89,10 +90,10 @@ void config_manager::begin_stop(std::shared_ptr<impl> i, detail::erased_handler<
 }
 
 boost::asio::awaitable<snapshot> config_manager::get_all_now(std::shared_ptr<impl> i) {
-    if (i->status().state != config_state::stopped)
-        if (snapshot now = i->current(); now.origin() != origin::none) co_return now;
-    co_return co_await detail::initiate<snapshot>(default_token{},
-        [i](detail::erased_handler<snapshot> h) { begin_get_all(i, std::move(h)); });
+    if (snapshot now = i->at_hand(); now.origin() != origin::none) co_return now;
+    // Named and moved: g++ 12 destroys the capture of a lambda in an expression with a co_await twice.
+    auto begin = [i](detail::erased_handler<snapshot> h) { begin_get_all(i, std::move(h)); };
+    co_return co_await detail::initiate<snapshot>(default_token{}, std::move(begin));
 }
 
 }  // namespace dynconf

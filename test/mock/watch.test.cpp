@@ -323,7 +323,7 @@ TEST_CASE("watch: what will not heal ends next(), all else is tried again", "[wa
 TEST_CASE("watch: with no member up, also none to fetch a token from, it keeps trying", "[watch][auth]") {
     fake_gateway first, second;
     const auto starting = [](const auto& r) {
-        return r.number < 6 ? json(fault(14, "etcdserver: no leader"), 503) : token_answer("token");
+        return r.number < 2 ? json(fault(14, "etcdserver: no leader"), 503) : token_answer("token");
     };
     first.on(auth_path, starting);
     second.on(auth_path, starting);

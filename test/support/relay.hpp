@@ -16,8 +16,10 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
+#include <utility>
 
 namespace dynconf::test {
 
@@ -26,13 +28,14 @@ namespace dynconf::test {
 class relay {
 public:
     explicit relay(std::uint16_t to)
-        : to_(loopback, to), acceptor_(thread_.get_executor(), tcp::endpoint(loopback, 0)) {
-        port_ = acceptor_.local_endpoint().port();
+        : to_(loopback, to) {
+        acceptor_.emplace(thread_.get_executor(), tcp::endpoint(loopback, 0));
+        port_ = acceptor_->local_endpoint().port();
         boost::asio::co_spawn(thread_.get_executor(), accept(), boost::asio::detached);
     }
     ~relay() {
         on_thread([this] {
-            acceptor_.close();
+            acceptor_->close();
             close_all();
         });
     }
@@ -79,12 +82,13 @@ private:
 
     boost::asio::awaitable<void> accept() {
         for (;;) {
-            auto [ec, socket] = co_await acceptor_.async_accept(as_result);
-            if (!acceptor_.is_open()) co_return;
+            auto [ec, socket] = co_await acceptor_->async_accept(as_result);
+            if (!acceptor_->is_open()) break;
             if (ec || cut_) continue;   // closes it
             auto made = std::make_shared<wire>(std::move(socket));
             boost::asio::co_spawn(thread_.get_executor(), serve(std::move(made)), boost::asio::detached);
         }
+        acceptor_.reset();
     }
     boost::asio::awaitable<void> serve(std::shared_ptr<wire> w) {
         open_.insert(w);
@@ -113,8 +117,8 @@ private:
     std::set<std::shared_ptr<wire>> open_;
     bool cut_ = false;
     std::uint16_t port_ = 0;
+    std::optional<tcp::acceptor> acceptor_;   // touched, like all above, by the thread only; gone when it ends
     io_threads thread_{1};
-    tcp::acceptor acceptor_;
 };
 
 }  // namespace dynconf::test

@@ -2,8 +2,8 @@
 // sanitizer as much as for the checks.
 
 #include "mock/config/manager_fixture.hpp"
+#include "support/io_threads.hpp"
 
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/use_future.hpp>
 
 #include <algorithm>
@@ -15,25 +15,6 @@ using namespace dynconf;
 using namespace dynconf::test;
 
 namespace {
-
-class threads {
-public:
-    explicit threads(unsigned count) : work_(asio::make_work_guard(io)) {
-        for (unsigned i = 0; i < count; ++i) all_.emplace_back([this] { io.run(); });
-    }
-    threads(const threads&) = delete;
-    threads& operator=(const threads&) = delete;
-    ~threads() {
-        work_.reset();
-        for (std::thread& t : all_) t.join();
-    }
-
-    asio::io_context io;
-
-private:
-    asio::executor_work_guard<asio::io_context::executor_type> work_;
-    std::vector<std::thread> all_;
-};
 
 constexpr int keys = 8;
 
@@ -54,22 +35,12 @@ std::optional<int> agreed(const snapshot& s) {
     return first;
 }
 
-template <class Condition>
-bool becomes_true(Condition met, std::chrono::steady_clock::duration limit = 20s) {
-    const auto due = std::chrono::steady_clock::now() + limit;
-    while (!met()) {
-        if (std::chrono::steady_clock::now() >= due) return false;
-        std::this_thread::yield();
-    }
-    return true;
-}
-
 }  // namespace
 
 TEST_CASE("readers on many threads never see half a revision", "[manager][threads]") {
     fixture f;
-    threads pool(3);
-    config_manager cfg(pool.io.get_executor(), open_schema(), f.src, f.options());
+    io_threads pool(3);
+    config_manager cfg(pool.get_executor(), open_schema(), f.src, f.options());
     f.src->push(loaded(1, all_at(1)));
     f.src->push(connected());
     cfg.start(asio::use_future).get();
@@ -109,7 +80,7 @@ TEST_CASE("readers on many threads never see half a revision", "[manager][thread
                 if (!agreed(now)) ++torn;
             }
         };
-        asio::co_spawn(pool.io, std::move(follow), [&](std::exception_ptr e) {
+        asio::co_spawn(pool.get_executor(), std::move(follow), [&](std::exception_ptr e) {
             if (e) ++torn;
             --followers;
         });
@@ -131,8 +102,8 @@ TEST_CASE("readers on many threads never see half a revision", "[manager][thread
 
 TEST_CASE("subscriptions come and go on other threads", "[manager][threads]") {
     fixture f;
-    threads pool(2);
-    config_manager cfg(pool.io.get_executor(), open_schema(), f.src, f.options());
+    io_threads pool(2);
+    config_manager cfg(pool.get_executor(), open_schema(), f.src, f.options());
     f.src->push(loaded(1, all_at(1)));
     f.src->push(connected());
     cfg.start(asio::use_future).get();
@@ -162,8 +133,8 @@ TEST_CASE("subscriptions come and go on other threads", "[manager][threads]") {
 
 TEST_CASE("start, stop and waiters from many threads", "[manager][threads]") {
     fixture f;
-    threads pool(3);
-    config_manager cfg(pool.io.get_executor(), app_schema(), std::shared_ptr<source>(), f.options());
+    io_threads pool(3);
+    config_manager cfg(pool.get_executor(), app_schema(), std::shared_ptr<source>(), f.options());
     std::atomic<int> outstanding{0}, odd{0};
     const auto count = [&](std::initializer_list<error_code> fine) {
         ++outstanding;
@@ -191,9 +162,9 @@ TEST_CASE("start, stop and waiters from many threads", "[manager][threads]") {
 
 TEST_CASE("after stop completes no callback begins, whichever thread asked", "[manager][threads]") {
     fixture f;
-    threads pool(3);
+    io_threads pool(3);
     for (int round = 0; round < 100; ++round) {
-        config_manager cfg(pool.io.get_executor(), open_schema(), f.src, f.options());
+        config_manager cfg(pool.get_executor(), open_schema(), f.src, f.options());
         std::atomic<bool> stopped{false};
         std::atomic<int> late{0};
         const subscription a = cfg.subscribe([&](const snapshot&, const snapshot&) { late += stopped; });
@@ -209,7 +180,7 @@ TEST_CASE("after stop completes no callback begins, whichever thread asked", "[m
         CHECK(cfg.status().state == config_state::stopped);
         CHECK(late == 0);
         while (f.src->left() != 0) {   // the next round begins with an empty script
-            config_manager eats(pool.io.get_executor(), open_schema(), f.src, f.options());
+            config_manager eats(pool.get_executor(), open_schema(), f.src, f.options());
             eats.start(asio::use_future).get();
             eats.stop(asio::use_future).get();
         }
@@ -218,13 +189,13 @@ TEST_CASE("after stop completes no callback begins, whichever thread asked", "[m
 
 TEST_CASE("managers are destroyed on one thread while they work on others", "[manager][threads]") {
     fixture f;
-    threads pool(3);
+    io_threads pool(3);
     std::atomic<int> outstanding{0};
     std::vector<std::shared_ptr<scripted_source>> sources;
     for (int round = 0; round < 100; ++round) {
         const auto src = std::make_shared<scripted_source>();
         sources.push_back(src);
-        config_manager cfg(pool.io.get_executor(), open_schema(), src, f.options());
+        config_manager cfg(pool.get_executor(), open_schema(), src, f.options());
         src->push(loaded(1, all_at(1)));
         src->push(connected());
         ++outstanding;

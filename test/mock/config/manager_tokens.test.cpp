@@ -2,12 +2,12 @@
 // and never within the call.
 
 #include "mock/config/manager_fixture.hpp"
+#include "support/io_threads.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/deferred.hpp>
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_future.hpp>
@@ -98,8 +98,10 @@ TEST_CASE("as_tuple, redirect_error and deferred", "[manager]") {
         const start_report r = co_await cfg.start(redirected());
         CHECK_FALSE(ec);
         CHECK(r.revision == 3);
-        CHECK((co_await cfg.get_all_configs(redirected())).revision() == 3);
-        CHECK((co_await cfg.changed_since(0, redirected())).revision() == 3);
+        const snapshot got = co_await cfg.get_all_configs(redirected());
+        CHECK(got.revision() == 3);
+        const snapshot since = co_await cfg.changed_since(0, redirected());
+        CHECK(since.revision() == 3);
         co_await cfg.stop(redirected());
         CHECK_FALSE(ec);
 
@@ -133,9 +135,7 @@ TEST_CASE("as_tuple, redirect_error and deferred", "[manager]") {
 
 TEST_CASE("futures, from a thread that runs no context", "[manager]") {
     fixture f;
-    asio::io_context io;
-    auto work = asio::make_work_guard(io);
-    std::thread runs([&] { io.run(); });
+    io_threads io(1);
     {
         config_manager cfg(io.get_executor(), app_schema(), f.src, f.options());
         CHECK_THROWS_AS(cfg.get_all_configs(asio::use_future).get(), boost::system::system_error);
@@ -156,18 +156,15 @@ TEST_CASE("futures, from a thread that runs no context", "[manager]") {
             CHECK(e.code() == errc::not_running);
         }
     }
-    work.reset();
-    runs.join();
 }
 
 TEST_CASE("callbacks run on their own executor, and never within the call", "[manager]") {
     fixture f;
-    asio::io_context io;
-    auto work = asio::make_work_guard(io);
+    io_threads io(1);
     asio::thread_pool other(1);
-    std::thread::id other_thread;
-    asio::post(other, [&] { other_thread = std::this_thread::get_id(); });
-    std::thread runs([&] { io.run(); });
+    std::promise<std::thread::id> told;
+    asio::post(other, [&] { told.set_value(std::this_thread::get_id()); });
+    const std::thread::id other_thread = told.get_future().get();
     {
         config_manager cfg(io.get_executor(), app_schema(), f.src, f.options());
         const auto there = [&](auto callback) { return asio::bind_executor(other, std::move(callback)); };
@@ -197,7 +194,7 @@ TEST_CASE("callbacks run on their own executor, and never within the call", "[ma
             }
             std::promise<void> all;
             int left = 3;
-            asio::post(io, [&] {
+            asio::post(io.get_executor(), [&] {
                 const auto on_io = [&](auto callback) { return asio::bind_executor(io.get_executor(), std::move(callback)); };
                 const auto returned = std::make_shared<bool>(false);
                 const auto done = [&, returned](error_code, auto&&...) {
@@ -212,8 +209,6 @@ TEST_CASE("callbacks run on their own executor, and never within the call", "[ma
             all.get_future().get();
         }
     }
-    work.reset();
-    runs.join();
     other.join();
 }
 
