@@ -135,7 +135,8 @@ asio::awaitable<error> config_manager::impl::settle() {
         if (interruption_.code || co_await transport::was_cancelled()) break;
         co_await moved_.wait(limit);
         if (clock::now() >= limit && !connected_ && !interruption_.code)
-            co_return error{errc::deadline_exceeded, "etcd did not answer within " + std::to_string(options.start_timeout.count()) + " ms"};
+            co_return error{errc::deadline_exceeded,
+                "etcd did not answer within " + std::to_string(options.start_timeout.count()) + " ms"};
     }
     co_return connected_ ? error{} : interruption_;
 }
@@ -240,7 +241,8 @@ void config_manager::impl::take(mirror_step step) {
                 ++status_.interruptions;
             }
             if (loaded_) enter(config_state::stale, interruption_);
-            else if (phase_ == phase::running) enter(status().state, interruption_);   // still local or stale, perhaps for another cause
+            else if (phase_ == phase::running)
+                enter(status().state, interruption_);  // still local or stale, perhaps for another cause
             return;
         }
     }
@@ -264,7 +266,8 @@ void config_manager::impl::publish(detail::content::outcome outcome) {
     }
     if (outcome.whole) missing_ = std::move(outcome.missing);
     for (const rejection& r : outcome.rejected) {
-        log(log_level::warning, "value_refused", r.reason.message() + " (revision " + std::to_string(r.revision) + "); the last good value stays");
+        log(log_level::warning, "value_refused",
+            r.reason.message() + " (revision " + std::to_string(r.revision) + "); the last good value stays");
         if (phase_ == phase::starting) continue;   // start() reports it
         tell(on_rejection, "a rejection callback", r);
     }
