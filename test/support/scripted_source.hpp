@@ -106,13 +106,13 @@ private:
         return member;
     }
     void wake() {
-        if (waiting_) asio::post(waiting_->get_executor(), [timer = waiting_] { timer->cancel(); });
+        if (const auto timer = waiting_.lock()) asio::post(timer->get_executor(), [timer] { timer->cancel(); });
     }
 
     mutable std::mutex mutex_;
     std::deque<mirror_step> steps_;
     std::exception_ptr thrown_;
-    std::shared_ptr<asio::steady_timer> waiting_;
+    std::weak_ptr<asio::steady_timer> waiting_;   // the waiting next() owns it: the source may outlive its context
     std::vector<key_range> ranges_;
     bool refuses_ = false;
     bool waits_ = false;
