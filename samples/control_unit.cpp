@@ -34,10 +34,12 @@ asio::awaitable<void> follow() {
     const dynconf::control_unit_schema schema(settings);
     dynconf::config_manager config(executor, schema, settings);
 
-    const auto refusals = config.subscribe_rejections([](const dynconf::rejection& refused) {
+    const auto print_refusal = [](const dynconf::rejection& refused) {
         std::cout << "refused " << refused.name << ": " << refused.reason.message() << std::endl;
-    });
+    };
+    const auto refusals = config.subscribe_rejections(print_refusal);
     const dynconf::start_report report = co_await config.start();
+    for (const dynconf::rejection& refused : report.rejected) print_refusal(refused);
     const dynconf::snapshot now = co_await config.get_all_configs();
     std::cout << now.size() << " settings below " << schema.get_config_prefix() << ", revision " << now.revision() << ", "
               << to_string(report.state) << std::endl;

@@ -66,18 +66,28 @@ std::shared_ptr<const dynconf::declared_schema<database>> declared(std::string p
     return schema;
 }
 
-// The callbacks tell of everything from the first load on, so they are there before start().
+// Starts a manager and prints what happens to it: what start() refused is in its report, what comes later in the callback.
 class printed {
 public:
     printed(std::string style, dynconf::config_manager& config)
-        : changes_(config.subscribe([style](const dynconf::snapshot&, const dynconf::snapshot& now) {
-              std::cout << style << " revision=" << now.revision() << ' ' << now.to_json_text() << std::endl;
+        : style_(std::move(style)), config_(config),
+          changes_(config.subscribe([this](const dynconf::snapshot&, const dynconf::snapshot& now) {
+              std::cout << style_ << " revision=" << now.revision() << ' ' << now.to_json_text() << std::endl;
           })),
-          refusals_(config.subscribe_rejections([style](const dynconf::rejection& refused) {
-              std::cout << style << " refused " << refused.key << ": " << refused.reason.message() << std::endl;
-          })) {}
+          refusals_(config.subscribe_rejections([this](const dynconf::rejection& refused) { print(refused); })) {}
+
+    asio::awaitable<void> start() {
+        const dynconf::start_report report = co_await config_.start();
+        for (const dynconf::rejection& refused : report.rejected) print(refused);
+    }
 
 private:
+    void print(const dynconf::rejection& refused) const {
+        std::cout << style_ << " refused " << refused.key << ": " << refused.reason.message() << std::endl;
+    }
+
+    std::string style_;
+    dynconf::config_manager& config_;
     dynconf::subscription changes_, refusals_;
 };
 
@@ -89,9 +99,9 @@ asio::awaitable<void> compare() {
 
     dynconf::config_manager by_class(executor, database_schema(prefix), settings);
     dynconf::config_manager by_struct(executor, plain, settings);
-    const printed first("class", by_class), second("struct", by_struct);
-    co_await by_class.start();
-    co_await by_struct.start();
+    printed first("class", by_class), second("struct", by_struct);
+    co_await first.start();
+    co_await second.start();
 
     const database db = plain->bind(by_struct.current()).value();
     std::cout << "bound " << db.host << ':' << db.port << (db.password.empty() ? "" : " with a password") << std::endl;

@@ -51,11 +51,13 @@ asio::awaitable<void> serve() {
             std::cout << "changed " << name << ": " << before.find(name)->to_text() << " -> " << after.find(name)->to_text()
                       << std::endl;
     });
-    const auto refusals = config.subscribe_rejections([](const dynconf::rejection& refused) {
+    const auto print_refusal = [](const dynconf::rejection& refused) {
         std::cout << "refused " << refused.name << ": " << refused.reason.message() << std::endl;
-    });
+    };
+    const auto refusals = config.subscribe_rejections(print_refusal);
 
     const dynconf::start_report report = co_await config.start();
+    for (const dynconf::rejection& refused : report.rejected) print_refusal(refused);
     for (const std::string& name : report.missing) std::cout << "missing " << name << ", it has its default" << std::endl;
     show(co_await config.get_all_configs());
 

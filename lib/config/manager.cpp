@@ -17,10 +17,11 @@ std::shared_ptr<source> source_for(const boost::asio::any_io_executor& executor,
         throw std::invalid_argument("dynconf: no etcd endpoint: set EtcdSettings__HostName or settings::endpoints, "
                                     "or USE_LOCAL_CONFIG=true");
     options.endpoints = *from.endpoints;
-    if (from.username && !from.username->empty()) {
+    // One without the other is no login, as it always was with these variables.
+    if (!from.username.value_or("").empty() && !from.password.value_or("").empty()) {
         credentials login;
         login.username = *from.username;
-        login.password = from.password.value_or(std::string());
+        login.password = *from.password;
         options.auth = std::move(login);
     }
     if (from.ca_cert_path && !from.ca_cert_path->empty()) options.tls.ca_file = *from.ca_cert_path;

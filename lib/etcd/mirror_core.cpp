@@ -108,8 +108,8 @@ asio::awaitable<bool> mirror_core::store_went_back(const response_header& confir
 asio::awaitable<result<range_response>> mirror_core::list() {
     range_response whole;
     range_options options;
-    for (auto range = ranges_.begin(); range != ranges_.end(); ++range) {
-        auto part = co_await range_pages(*core_, *range, options);
+    for (const key_range& range : ranges_) {
+        auto part = co_await range_pages(*core_, range, options);
         if (!part) co_return part.error();
         if (options.revision == 0) {   // all further ranges at the revision of the first
             whole.header = part->header;
@@ -117,10 +117,6 @@ asio::awaitable<result<range_response>> mirror_core::list() {
         } else if (part->header.cluster_id != whole.header.cluster_id) {
             co_return error{server_errc::cluster_id_mismatch, "the endpoints belong to different clusters"};
         }
-        // A key that two ranges share counts once.
-        std::erase_if(part->kvs, [&](const key_value& kv) {
-            return std::any_of(ranges_.begin(), range, [&kv](const key_range& earlier) { return earlier.contains(kv.key); });
-        });
         whole.kvs.insert(whole.kvs.end(), std::make_move_iterator(part->kvs.begin()), std::make_move_iterator(part->kvs.end()));
     }
     co_return whole;

@@ -320,7 +320,7 @@ TEST_CASE("dynconf watch: what was compacted meanwhile is told as one resync", "
     for (int round = 0; round < 2; ++round) {
         const std::int64_t followed = admin.put("b/seen", std::to_string(round));
         REQUIRE(program.await("update", followed, seconds(20)));
-        program.process().signal(SIGSTOP);   // it may not be quicker than the compaction
+        program.process().stop();   // it may not be quicker than the compaction
         etcd.kill();
         etcd.start();
         admin.put("a/1", "between");

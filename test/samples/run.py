@@ -4,6 +4,7 @@
 import http.client
 import json
 import pathlib
+import socket
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
@@ -39,12 +40,13 @@ def control_unit(program):
         unit = '/dev/apps/unit'
         for leaf, text in {'PostgresDsn': 'postgres://u:hidden-dsn@db/x', 'password': 'hidden-password', 'CspMessage': 'hello',
                            'ClosedStatuses': 'done, rejected,,spam', 'LogSqlEcho': 'YES', 'AiHttpTimeoutSeconds': '2.5',
-                           'AiHttpMaxConnections': '20'}.items():
+                           'AiHttpMaxConnections': '20', 'UseFakeExternalsAi': 'maybe'}.items():
             etcd.put(f'{unit}/{leaf}', text)
         etcd.put('/dev/apps/unit2/CspMessage', 'of somebody else')
         with Program(program, env={'EtcdSettings__HostName': etcd.endpoint, 'EtcdSettings__RootKey': 'apps/unit/',
                                    'EtcdSettings__Dev': 'True'}) as sample:
-            sample.expect(f'^33 settings below {unit}, revision 9, live$')
+            sample.expect('^refused use_fake_externals_ai: .*"maybe"')
+            sample.expect(f'^33 settings below {unit}, revision 10, live$')
             for line in [r'ai_http_max_connections = "20"  \[etcd\]',
                          r'ai_http_max_keepalive_connections = "5"  \[default\]',
                          r'ai_http_timeout_seconds = "2.5"  \[etcd\]',
@@ -126,10 +128,10 @@ def custom_schema(program):
         etcd.put('/database/Password', 'hidden')
         with Program(program, env={'EtcdSettings__HostName': etcd.endpoint}) as sample:
             first = '{"db_host":"db1","db_password":"\\*\\*\\*\\*","db_port":5432}$'
-            sample.expect('^class refused /database/Port: db_port: ports below 1024')
             sample.expect('^class revision=4 ' + first)
-            sample.expect('^struct refused /database/Port: db_port: expected at least 1024, got "80"')
+            sample.expect('^class refused /database/Port: db_port: ports below 1024')
             sample.expect('^struct revision=4 ' + first)
+            sample.expect('^struct refused /database/Port: db_port: expected at least 1024, got "80"')
             sample.expect('^bound db1:5432 with a password$')
 
             def both(*patterns):   # each style has its own watch: they come in any order
@@ -148,6 +150,14 @@ def custom_schema(program):
             both('^class revision=8 .*"db_port":5432}$', '^struct revision=8 .*"db_port":5432}$')
             sample.stop()
         check(not any('hidden' in line for line in sample.lines), 'a secret was printed')
+
+
+def takes_connections(port):
+    try:
+        socket.create_connection(('127.0.0.1', port), timeout=5).close()
+        return True
+    except OSError:
+        return False
 
 
 def http_service(program):
@@ -190,8 +200,20 @@ def http_service(program):
             wait_until('health is live', lambda: health()['state'] == 'live', 40)
             wait_until('the feature is off', lambda: ask() == (200, 'good day\n'), 10)
             check(health()['interruptions'] >= 1, 'no interruption was counted')
-            sample.stop()   # with an idle connection open
-            connection.close()
+
+            # Stopping: an idle connection is closed, a request under way gets its answer, no new connection is taken.
+            with socket.create_connection(('127.0.0.1', port), timeout=20) as slow:
+                slow.sendall(b'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nab')
+                check(ask()[0] == 200, 'beside a slow request')   # by now the server has read what came of it
+                sample.process.terminate()
+                check(connection.sock.recv(1) == b'', 'the idle connection stays open')
+                wait_until('no new connection', lambda: not takes_connections(port), 10)
+                slow.sendall(b'cd')
+                answer = slow.recv(1000)
+                check(answer.startswith(b'HTTP/1.1 200') and answer.endswith(b'good day, abcd\n'), f'the slow request: {answer}')
+                check(b'Connection: close' in answer, 'the answer does not say that it is the last')
+            sample.expect('^stopped$')
+            sample.finish()
 
 
 def main():

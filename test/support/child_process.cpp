@@ -111,6 +111,13 @@ void child_process::signal(int number) noexcept {
     if (pid_ > 0) ::kill(pid_, number);
 }
 
+void child_process::stop() noexcept {
+    if (pid_ <= 0) return;
+    signal(SIGSTOP);
+    siginfo_t ignored{};
+    while (::waitid(P_PID, static_cast<id_t>(pid_), &ignored, WSTOPPED | WEXITED | WNOWAIT) != 0 && errno == EINTR) {}
+}
+
 std::optional<int> child_process::wait(std::chrono::steady_clock::duration limit) noexcept {
     const auto due = std::chrono::steady_clock::now() + limit;
     while (pid_ > 0) {

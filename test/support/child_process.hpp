@@ -26,6 +26,8 @@ public:
     pid_t pid() const noexcept { return pid_; }
     bool running() noexcept;
     void signal(int number) noexcept;
+    /// SIGSTOP; back when all its threads stand still. Goes on by SIGCONT.
+    void stop() noexcept;
     /// The exit status, 128 + number for a death by signal; nothing when it goes on past `limit`.
     std::optional<int> wait(std::chrono::steady_clock::duration limit) noexcept;
     /// SIGKILL, and waits.

@@ -256,7 +256,7 @@ bool etcd_process::terminate() {
 }
 
 void etcd_process::pause() noexcept {
-    if (process_) process_->signal(SIGSTOP);
+    if (process_) process_->stop();
 }
 
 void etcd_process::resume() noexcept {

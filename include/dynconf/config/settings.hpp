@@ -17,7 +17,7 @@ namespace dynconf {
 /// | field | variable | meaning |
 /// |---|---|---|
 /// | endpoints | EtcdSettings__HostName | one or more between commas; "http://" and ":2379" are filled in |
-/// | username | EtcdSettings__UserName | |
+/// | username | EtcdSettings__UserName | used together with a password only |
 /// | password | EtcdSettings__Password | used together with a username only |
 /// | root_key | EtcdSettings__RootKey | the root of all keys |
 /// | ca_cert_path | EtcdSettings__CaCertPath | for https; not set: the system's store |
