@@ -179,7 +179,9 @@ TEST_CASE("kv: 10 000 keys are read in pages at one revision while another write
         bool writing = true;
         revision_t written = 0;
         auto writer = [&]() -> asio::awaitable<void> {
-            for (int i = 0; reading; ++i) {
+            int i = 0;
+            while (reading) {
+                ++i;
                 const std::string key = "many/" + std::to_string(i * 7 % keys);
                 if (i % 3 == 2) {
                     const delete_response r = co_await store.delete_range(key_range::key(key));

@@ -54,12 +54,16 @@ std::optional<credentials> credentials_of(const raw_options& raw) {
     return c;
 }
 
-client_options client_options_of(const raw_options& raw) {
+client_options client_options_of(const raw_options& raw, bool lasting) {
     client_options options;
     options.endpoints = {raw.endpoints};
     options.auth = credentials_of(raw);
     options.tls.ca_file = raw.ca_file;
     options.connect_timeout = options.tls_timeout = std::chrono::milliseconds(raw.dial_timeout_ms);
+    if (lasting) {
+        options.backoff.most = std::chrono::seconds(5);   // somebody is looking
+        return options;
+    }
     options.total_timeout = std::chrono::milliseconds(raw.command_timeout_ms);
     options.request_timeout = std::min(options.request_timeout, options.total_timeout);
     return options;
@@ -132,7 +136,7 @@ std::variant<request, exit_code> parse_command_line(int argc, const char* const*
 
     try {
         app.parse(argc, argv);
-        asked.client = client_options_of(raw);
+        asked.client = client_options_of(raw, watch->parsed());
         if (del->parsed() && raw.key.empty() && !(asked.prefix && raw.all))
             throw CLI::ValidationError("del", "an empty key needs --prefix --all, which deletes everything");
     } catch (const CLI::Success& e) {
