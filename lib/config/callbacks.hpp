@@ -25,7 +25,7 @@ public:
         return subscription(std::move(made));
     }
 
-    /// Calls all of them, outside the lock; `failed(std::exception_ptr)` for one that throws.
+    /// Calls all of them, outside the lock; `failed(std::exception_ptr)`, which must not throw, for one that throws.
     template <class Failed>
     void call(Failed failed, Args... args) {
         for (const auto& r : now()) {

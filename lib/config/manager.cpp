@@ -91,8 +91,9 @@ void config_manager::begin_stop(std::shared_ptr<impl> i, detail::erased_handler<
 
 boost::asio::awaitable<snapshot> config_manager::get_all_now(std::shared_ptr<impl> i) {
     if (snapshot now = i->at_hand(); now.origin() != origin::none) co_return now;
-    co_return co_await detail::initiate<snapshot>(default_token{},
-        [i](detail::erased_handler<snapshot> h) { begin_get_all(i, std::move(h)); });
+    // Named and moved: g++ 12 destroys the capture of a lambda in an expression with a co_await twice.
+    auto begin = [i](detail::erased_handler<snapshot> h) { begin_get_all(i, std::move(h)); };
+    co_return co_await detail::initiate<snapshot>(default_token{}, std::move(begin));
 }
 
 }  // namespace dynconf

@@ -48,10 +48,22 @@ void config_manager::impl::log_exception(std::string_view where, const std::exce
     log(log_level::error, "callback_threw", std::string(where) + ": " + to_error(thrown).message());
 }
 
+template <class Callbacks, class... Args>
+void config_manager::impl::tell(Callbacks& whom, std::string_view what, const Args&... args) {
+    ++callbacks_running_;
+    whom.call([&](const std::exception_ptr& e) { log_exception(what, e); }, args...);
+    --callbacks_running_;
+}
+
+/// What a callback calls on the strand would otherwise run within it, in the midst of a publication.
+asio::awaitable<void> config_manager::impl::after_callbacks() {
+    if (callbacks_running_ != 0) co_await asio::post(strand, asio::use_awaitable);
+}
+
 // Starting
 
 asio::awaitable<result<start_report>> config_manager::impl::start() {
-    co_await asio::post(strand, asio::use_awaitable);   // never within a callback that calls it
+    co_await after_callbacks();
     if (phase_ != phase::idle) co_return error{errc::already_running, {}};
     auto compiled = detail::compiled_schema::compile(schema);
     if (!compiled) co_return compiled.error();
@@ -123,7 +135,8 @@ asio::awaitable<error> config_manager::impl::settle() {
         if (interruption_.code || co_await transport::was_cancelled()) break;
         co_await moved_.wait(limit);
         if (clock::now() >= limit && !connected_ && !interruption_.code)
-            co_return error{errc::deadline_exceeded, "etcd did not answer within " + std::to_string(options.start_timeout.count()) + " ms"};
+            co_return error{errc::deadline_exceeded,
+                "etcd did not answer within " + std::to_string(options.start_timeout.count()) + " ms"};
     }
     co_return connected_ ? error{} : interruption_;
 }
@@ -228,7 +241,8 @@ void config_manager::impl::take(mirror_step step) {
                 ++status_.interruptions;
             }
             if (loaded_) enter(config_state::stale, interruption_);
-            else if (phase_ == phase::running) enter(status().state, interruption_);   // still local or stale, perhaps for another cause
+            else if (phase_ == phase::running)
+                enter(status().state, interruption_);  // still local or stale, perhaps for another cause
             return;
         }
     }
@@ -252,13 +266,14 @@ void config_manager::impl::publish(detail::content::outcome outcome) {
     }
     if (outcome.whole) missing_ = std::move(outcome.missing);
     for (const rejection& r : outcome.rejected) {
-        log(log_level::warning, "value_refused", r.reason.message() + " (revision " + std::to_string(r.revision) + "); the last good value stays");
+        log(log_level::warning, "value_refused",
+            r.reason.message() + " (revision " + std::to_string(r.revision) + "); the last good value stays");
         if (phase_ == phase::starting) continue;   // start() reports it
-        on_rejection.call([this](const std::exception_ptr& e) { log_exception("a rejection callback", e); }, r);
+        tell(on_rejection, "a rejection callback", r);
     }
     if (phase_ == phase::starting)
         start_rejections_.insert(start_rejections_.end(), outcome.rejected.begin(), outcome.rejected.end());
-    if (changed) on_change.call([this](const std::exception_ptr& e) { log_exception("a change callback", e); }, before, after);
+    if (changed) tell(on_change, "a change callback", before, after);
     moved_.notify_all();
 }
 
@@ -275,12 +290,13 @@ void config_manager::impl::enter(config_state state, error cause) {
     }
     log(state == config_state::stale ? log_level::warning : log_level::info, "state",
         std::string(to_string(state)) + (now.cause.code ? ": " + now.cause.message() : std::string()));
-    on_status.call([this](const std::exception_ptr& e) { log_exception("a status callback", e); }, now);
+    tell(on_status, "a status callback", now);
 }
 
 // Reading
 
 asio::awaitable<result<snapshot>> config_manager::impl::get_all() {
+    co_await after_callbacks();
     const std::uint64_t ends = ends_;
     while (phase_ == phase::starting && current().origin() == origin::none) {
         co_await moved_.wait();
@@ -292,6 +308,7 @@ asio::awaitable<result<snapshot>> config_manager::impl::get_all() {
 }
 
 asio::awaitable<result<snapshot>> config_manager::impl::changed_since(revision_t revision) {
+    co_await after_callbacks();
     const std::uint64_t changes = content_changes_;
     const std::uint64_t ends = ends_;
     for (;;) {
@@ -317,7 +334,7 @@ asio::awaitable<void> config_manager::impl::end_follow() {
 }
 
 asio::awaitable<result<void>> config_manager::impl::stop() {
-    co_await asio::post(strand, asio::use_awaitable);   // never within a callback that calls it
+    co_await after_callbacks();
     if (phase_ == phase::starting || phase_ == phase::running) {
         phase_ = phase::stopping;
         ++ends_;

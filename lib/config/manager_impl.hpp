@@ -15,6 +15,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace dynconf {
@@ -65,6 +66,9 @@ private:
     void forget_endpoint();
     bool follows_etcd() const noexcept;
     result<start_report> finish_start(error cause);
+    template <class Callbacks, class... Args>
+    void tell(Callbacks& whom, std::string_view what, const Args&... args);
+    asio::awaitable<void> after_callbacks();
     void log(log_level level, std::string_view event, std::string text) const;
     void log_exception(std::string_view where, const std::exception_ptr& thrown) const;
 
@@ -73,6 +77,7 @@ private:
     std::optional<detail::content> content_;
     asio::cancellation_signal cancel_;
     std::uint64_t ends_ = 0;            // times that stop() was called or start() failed; wakes who waited before
+    unsigned callbacks_running_ = 0;
     bool starter_waits_ = false;        // start() is under way
     bool following_ = false;            // follow() is under way
     bool loaded_ = false;               // etcd's content was loaded since start()

@@ -55,6 +55,7 @@ void client_core::log(log_level level, std::string_view event, std::string text)
 }
 
 asio::awaitable<bool> client_core::sleep(std::chrono::milliseconds d) {
+    if (co_await transport::was_cancelled()) co_return false;
     asio::steady_timer timer(strand_, d);
     co_await timer.async_wait(transport::as_result);
     co_return !co_await transport::was_cancelled();

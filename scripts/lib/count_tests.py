@@ -72,9 +72,12 @@ def collect(log, programs):
             continue
         # A program can fail though its cases passed: a sanitizer at its exit, a limit, a crash between two cases.
         verdict = judge(test)
-        if verdict.state == 'failed' and not any(c.state == 'failed' for c in programs[program]):
+        failures = [c for c in programs[program] if c.state == 'failed']
+        if verdict.state == 'failed' and not failures:
             verdict.reason += ', though none of its cases failed'
             cases.append(verdict)
+        elif verdict.state == 'failed' and test.get('returncode', 0) < 0:
+            failures[-1].reason += f' [then the program died: {verdict.reason}; its other cases did not run]'
     return cases
 
 

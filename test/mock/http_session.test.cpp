@@ -7,6 +7,7 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/steady_timer.hpp>
 
@@ -371,4 +372,34 @@ TEST_CASE("http: cancelled at any point, the session is closed and not used agai
         });
     }
     CHECK(hang > 5);
+}
+
+TEST_CASE("http: a cancellation between two waits ends the exchange", "[http]") {
+    struct cancelling final : response_sink {
+        void on_head(unsigned) override {}
+        bool on_body(std::string_view) override {
+            signal.emit(boost::asio::cancellation_type::terminal);   // no operation is under way that would hear it
+            return true;
+        }
+        boost::asio::cancellation_signal signal;
+    };
+    stream_script s;
+    s.answer = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc";
+    s.after = stream_script::end::silence;
+    const auto script = std::make_shared<stream_script>(std::move(s));
+    cancelling sink;
+    std::optional<result<void>> done;
+    dynconf::test::run([&]() -> asio::awaitable<void> {
+        auto executor = co_await asio::this_coro::executor;
+        auto body = [&]() -> asio::awaitable<void> {
+            co_await asio::this_coro::throw_if_cancelled(false);
+            http_session http(std::make_unique<scripted_stream>(executor, script), executor);
+            http.expires_at(std::chrono::steady_clock::now() + 5s);
+            done = co_await exchange(http, sink);
+        };
+        asio::co_spawn(executor, std::move(body), asio::bind_cancellation_slot(sink.signal.slot(), [](std::exception_ptr) {}));
+    });
+    REQUIRE(done);
+    REQUIRE_FALSE(*done);
+    CHECK(done->error().code == asio::error::operation_aborted);
 }

@@ -117,13 +117,14 @@ struct fake_gateway::impl {
         }
     }
 
-    asio::awaitable<void> serve(tcp::socket socket, std::size_t connection) {
+    asio::awaitable<void> serve(tcp::socket from_acceptor, std::size_t connection) {
         struct counted {
             explicit counted(std::atomic<std::size_t>& n) : open(n) { ++open; }
             counted(const counted&) = delete;
             ~counted() { --open; }
             std::atomic<std::size_t>& open;
         } const here(open);
+        tcp::socket socket = std::move(from_acceptor);   // closed before it is no longer counted
         asio::steady_timer timer(io);
         std::string buffer;
         for (;;) {

@@ -107,7 +107,8 @@ private:
         for (;;) {
             auto [ec, n] = co_await from.async_read_some(boost::asio::buffer(piece), as_result);
             if (ec) break;
-            auto [failed, written] = co_await boost::asio::async_write(to, boost::asio::buffer(piece.data(), n), as_result);
+            auto [failed, written] =
+                co_await boost::asio::async_write(to, boost::asio::buffer(piece.data(), n), as_result);
             if (failed) break;
         }
         w->close();

@@ -25,8 +25,8 @@ namespace dynconf::test {
 
 namespace asio = boost::asio;
 
-/// A source that says what the test pushes, and waits, cancellably, when there is nothing. push() and what it counts are
-/// safe from any thread.
+/// A source that says what the test pushes, and waits, cancellably, when there is nothing. push() and what it counts
+/// are safe from any thread.
 class scripted_source final : public source {
 public:
     void push(mirror_step step) {
@@ -106,13 +106,13 @@ private:
         return member;
     }
     void wake() {
-        if (waiting_) asio::post(waiting_->get_executor(), [timer = waiting_] { timer->cancel(); });
+        if (const auto timer = waiting_.lock()) asio::post(timer->get_executor(), [timer] { timer->cancel(); });
     }
 
     mutable std::mutex mutex_;
     std::deque<mirror_step> steps_;
     std::exception_ptr thrown_;
-    std::shared_ptr<asio::steady_timer> waiting_;
+    std::weak_ptr<asio::steady_timer> waiting_;   // owned by the waiting coroutine, which may go with its context
     std::vector<key_range> ranges_;
     bool refuses_ = false;
     bool waits_ = false;
@@ -142,8 +142,8 @@ inline mirror_step loaded(revision_t revision, const std::vector<pair>& all, std
     return s;
 }
 
-inline mirror_step changed(revision_t revision, const std::vector<pair>& put, const std::vector<std::string>& erased = {},
-                           mirror_step::kind what = mirror_step::kind::update) {
+inline mirror_step changed(revision_t revision, const std::vector<pair>& put,
+    const std::vector<std::string>& erased = {}, mirror_step::kind what = mirror_step::kind::update) {
     mirror_step s;
     s.what = what;
     s.revision = revision;
@@ -161,7 +161,8 @@ inline mirror_step changed(revision_t revision, const std::vector<pair>& put, co
     return s;
 }
 
-inline mirror_step resynced(revision_t revision, const std::vector<pair>& put, const std::vector<std::string>& erased = {}) {
+inline mirror_step resynced(
+    revision_t revision, const std::vector<pair>& put, const std::vector<std::string>& erased = {}) {
     return changed(revision, put, erased, mirror_step::kind::resync);
 }
 

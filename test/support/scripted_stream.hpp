@@ -92,16 +92,16 @@ private:
         auto slot = boost::asio::get_associated_cancellation_slot(h);
         if (slot.is_connected())
             slot.assign([this](boost::asio::cancellation_type) { abort_waiting(); });
-        waiting_ = std::move(h);
+        waiting_ = std::make_unique<handler>(std::move(h));
     }
 
     void abort_waiting() {
-        if (waiting_) complete(std::exchange(waiting_, nullptr), boost::asio::error::operation_aborted, 0);
+        if (const auto aborted = std::exchange(waiting_, nullptr)) complete(std::move(*aborted), boost::asio::error::operation_aborted, 0);
     }
 
     boost::asio::any_io_executor executor_;
     std::shared_ptr<stream_script> script_;
-    handler waiting_;
+    std::unique_ptr<handler> waiting_;   // Asio 1.81 cannot assign handlers
 };
 
 }  // namespace dynconf::test

@@ -47,9 +47,11 @@ TEST_CASE("without etcd a manager serves the environment, and changes over when 
         const asio::any_io_executor ex = co_await asio::this_coro::executor;
         config_manager cfg(ex, app_schema(), f.src, f.options());
         std::vector<std::pair<snapshot, snapshot>> told;
-        const subscription sub = cfg.subscribe([&](const snapshot& before, const snapshot& after) { told.emplace_back(before, after); });
+        const subscription sub =
+            cfg.subscribe([&](const snapshot& before, const snapshot& after) { told.emplace_back(before, after); });
         std::vector<std::pair<config_state, origin>> states;
-        const subscription status_sub = cfg.subscribe_status([&](const dynconf::status& s) { states.emplace_back(s.state, s.origin); });
+        const subscription status_sub =
+            cfg.subscribe_status([&](const dynconf::status& s) { states.emplace_back(s.state, s.origin); });
 
         f.src->push(interrupted(asio::error::connection_refused, "range at one"));
         const start_report r = co_await cfg.start();
@@ -85,9 +87,9 @@ TEST_CASE("without etcd a manager serves the environment, and changes over when 
         CHECK(told[1].second.get<std::string>("host").value() == "db1");
         CHECK(told[1].second.revision() == 9);
         // "local" and "starting" never go with etcd's values
-        const std::vector<std::pair<config_state, origin>> expected = {
-            {config_state::starting, origin::none}, {config_state::local, origin::environment},
-            {config_state::local, origin::environment}, {config_state::stale, origin::etcd}, {config_state::live, origin::etcd}};
+        const std::vector<std::pair<config_state, origin>> expected = {{config_state::starting, origin::none},
+            {config_state::local, origin::environment}, {config_state::local, origin::environment},
+            {config_state::stale, origin::etcd}, {config_state::live, origin::etcd}};
         CHECK(states == expected);
         co_await cfg.stop();
     });
@@ -134,11 +136,13 @@ TEST_CASE("a strict start fails, and leaves the manager stopped and ready to sta
         manager_options how = f.strict();
         how.start_timeout = 30ms;
         config_manager cfg(ex, app_schema(), f.src, how);
-        struct { const char* what; std::vector<mirror_step> steps; error_code expected; } cases[] = {
+        struct failing_start { const char* what; std::vector<mirror_step> steps; error_code expected; };
+        failing_start cases[] = {
             {"not reached", {interrupted(asio::error::connection_refused)}, asio::error::connection_refused},
             {"no answer", {}, errc::deadline_exceeded},
             {"wrong password", {interrupted(server_errc::auth_failed)}, server_errc::auth_failed},
-            {"loaded, but no watch", {loaded(3, {{"/app/Host", "h"}}), interrupted(errc::not_acknowledged)}, errc::not_acknowledged},
+            {"loaded, but no watch", {loaded(3, {{"/app/Host", "h"}}), interrupted(errc::not_acknowledged)},
+                errc::not_acknowledged},
             {"required", {loaded(3, {{"/app/Port", "81"}}), connected()}, errc::required_missing},
             {"refused", {loaded(3, {{"/app/Host", "h"}, {"/app/Port", "x"}}), connected()}, errc::schema_violation},
         };
@@ -203,7 +207,8 @@ TEST_CASE("a limit without end is none", "[manager]") {
         how.start_timeout = std::chrono::milliseconds::max();
         config_manager cfg(ex, app_schema(), f.src, how);
         f.goes_live();
-        CHECK((co_await cfg.start()).ok());
+        const start_report last = co_await cfg.start();
+        CHECK(last.ok());
     });
 }
 
@@ -256,7 +261,8 @@ TEST_CASE("a source or an environment that throws fails the start and nothing el
         CHECK(f.logged("broken source"));
         co_await cfg.stop();
         f.goes_live();
-        CHECK((co_await cfg.start()).ok());
+        const start_report last = co_await cfg.start();
+        CHECK(last.ok());
         f.src->push(std::make_exception_ptr(std::runtime_error("broken again")));
         co_await until([&] { return cfg.status().state == config_state::stale; });
         CHECK(cfg.status().endpoint.empty());
@@ -298,7 +304,8 @@ TEST_CASE("local mode, and a schema of environment variables alone, ask no sourc
             CHECK(r.ok());
             CHECK(r.state == config_state::local);
             CHECK(r.origin == origin::environment);
-            CHECK((co_await cfg->get_all_configs()).get<std::string>("host").value() == "env-host");
+            const snapshot now = co_await cfg->get_all_configs();
+            CHECK(now.get<std::string>("host").value() == "env-host");
             co_await cfg->stop();
             CHECK(cfg->status().state == config_state::stopped);
         }
@@ -318,7 +325,8 @@ TEST_CASE("states and counters follow the watch", "[manager]") {
         const asio::any_io_executor ex = co_await asio::this_coro::executor;
         config_manager cfg(ex, app_schema(), f.src, f.options());
         std::vector<std::pair<config_state, error_code>> states;
-        const subscription sub = cfg.subscribe_status([&](const dynconf::status& s) { states.emplace_back(s.state, s.cause.code); });
+        const subscription sub =
+            cfg.subscribe_status([&](const dynconf::status& s) { states.emplace_back(s.state, s.cause.code); });
         f.goes_live();
         co_await cfg.start();
         const auto live_since = cfg.status().since;
@@ -352,9 +360,10 @@ TEST_CASE("states and counters follow the watch", "[manager]") {
         CHECK(s.rejected == 2);
         CHECK(s.revision == 21);
         co_await cfg.stop();
-        const std::vector<std::pair<config_state, error_code>> expected = {
-            {config_state::starting, {}}, {config_state::live, {}}, {config_state::stale, asio::error::connection_reset},
-            {config_state::stale, asio::error::connection_refused}, {config_state::live, {}}, {config_state::stopped, {}}};
+        const std::vector<std::pair<config_state, error_code>> expected = {{config_state::starting, {}},
+            {config_state::live, {}}, {config_state::stale, asio::error::connection_reset},
+            {config_state::stale, asio::error::connection_refused}, {config_state::live, {}},
+            {config_state::stopped, {}}};
         CHECK(states == expected);
     });
 }
@@ -453,7 +462,8 @@ TEST_CASE("stop ends every state", "[manager]") {
             const subscription a = cfg.subscribe([&](const snapshot&, const snapshot&) { ++calls; });
             const subscription b = cfg.subscribe_status([&](const dynconf::status&) { ++calls; });
             const subscription c = cfg.subscribe_rejections([&](const rejection&) { ++calls; });
-            for (int i = 0; i < 100; ++i) f.src->push(changed(10 + i, {{"/app/Port", i % 2 ? std::to_string(i) : "bad"}}));
+            for (int i = 0; i < 100; ++i)
+                f.src->push(changed(10 + i, {{"/app/Port", i % 2 ? std::to_string(i) : "bad"}}));
             co_await cfg.stop();
             const unsigned at_stop = calls;
             f.src->push(changed(200, {{"/app/Port", "1"}}));
@@ -681,7 +691,8 @@ TEST_CASE("a manager that is moved goes on", "[manager]") {
         co_await first.start();
         config_manager second(std::move(first));
         f.src->push(changed(4, {{"/app/Port", "1"}}));
-        CHECK((co_await second.changed_since(3)).get<int>("port").value() == 1);
+        const snapshot next = co_await second.changed_since(3);
+        CHECK(next.get<int>("port").value() == 1);
         co_await second.stop();
     });
 }
@@ -689,7 +700,8 @@ TEST_CASE("a manager that is moved goes on", "[manager]") {
 TEST_CASE("wrong arguments are refused by the constructor", "[manager]") {
     asio::io_context io;
     const auto ex = io.get_executor();
-    CHECK_THROWS_AS(config_manager(ex, std::shared_ptr<const schema>(), std::shared_ptr<source>()), std::invalid_argument);
+    CHECK_THROWS_AS(
+        config_manager(ex, std::shared_ptr<const schema>(), std::shared_ptr<source>()), std::invalid_argument);
     CHECK_THROWS_AS(config_manager(ex, app_schema(), settings{}), std::invalid_argument);
     settings nonsense;
     nonsense.endpoints = {"http://one:two:three"};

@@ -98,8 +98,10 @@ TEST_CASE("as_tuple, redirect_error and deferred", "[manager]") {
         const start_report r = co_await cfg.start(redirected());
         CHECK_FALSE(ec);
         CHECK(r.revision == 3);
-        CHECK((co_await cfg.get_all_configs(redirected())).revision() == 3);
-        CHECK((co_await cfg.changed_since(0, redirected())).revision() == 3);
+        const snapshot got = co_await cfg.get_all_configs(redirected());
+        CHECK(got.revision() == 3);
+        const snapshot since = co_await cfg.changed_since(0, redirected());
+        CHECK(since.revision() == 3);
         co_await cfg.stop(redirected());
         CHECK_FALSE(ec);
 
@@ -193,7 +195,9 @@ TEST_CASE("callbacks run on their own executor, and never within the call", "[ma
             std::promise<void> all;
             int left = 3;
             asio::post(io.get_executor(), [&] {
-                const auto on_io = [&](auto callback) { return asio::bind_executor(io.get_executor(), std::move(callback)); };
+                const auto on_io = [&](auto callback) {
+                    return asio::bind_executor(io.get_executor(), std::move(callback));
+                };
                 const auto returned = std::make_shared<bool>(false);
                 const auto done = [&, returned](error_code, auto&&...) {
                     CHECK(*returned);
@@ -218,8 +222,10 @@ TEST_CASE("a cancellation slot reaches every operation", "[manager]") {
         asio::cancellation_signal start_signal, get_signal, stop_signal;
         std::optional<error_code> started, got, stopped;
 
-        cfg.start(asio::bind_cancellation_slot(start_signal.slot(), [&](error_code ec, const start_report&) { started = ec; }));
-        cfg.get_all_configs(asio::bind_cancellation_slot(get_signal.slot(), [&](error_code ec, const snapshot&) { got = ec; }));
+        cfg.start(asio::bind_cancellation_slot(
+            start_signal.slot(), [&](error_code ec, const start_report&) { started = ec; }));
+        cfg.get_all_configs(
+            asio::bind_cancellation_slot(get_signal.slot(), [&](error_code ec, const snapshot&) { got = ec; }));
         co_await until([&] { return f.src->drained(); });
         get_signal.emit(asio::cancellation_type::total);
         co_await until([&] { return got.has_value(); });
@@ -236,7 +242,8 @@ TEST_CASE("a cancellation slot reaches every operation", "[manager]") {
 
         // cancelled before it began
         started.reset();
-        cfg.start(asio::bind_cancellation_slot(start_signal.slot(), [&](error_code ec, const start_report&) { started = ec; }));
+        cfg.start(asio::bind_cancellation_slot(
+            start_signal.slot(), [&](error_code ec, const start_report&) { started = ec; }));
         start_signal.emit(asio::cancellation_type::terminal);
         co_await until([&] { return started.has_value(); });
         CHECK(*started == asio::error::operation_aborted);

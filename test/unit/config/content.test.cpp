@@ -31,13 +31,16 @@ std::shared_ptr<const schema> closed_schema() {
     auto s = std::make_shared<declared_schema<unit_config>>("/app");
     s->optional("port", &unit_config::port, {.etcd = "Port", .env = "PORT"}, 80, in_range<int>(1, 65535))
         .required("host", &unit_config::host, {.etcd = "Host", .env = "HOST"})
-        .optional("token", &unit_config::token, {.etcd = "Token", .env = "TOKEN", .secret = true}, "none", one_of({"none", "some"}))
+        .optional("token", &unit_config::token, {.etcd = "Token", .env = "TOKEN", .secret = true}, "none",
+            one_of({"none", "some"}))
         .optional("limit", &unit_config::limit, {.etcd = "Limit"})
         .optional("region", &unit_config::region, {.env = "REGION"}, "north");
     return s;
 }
 
-content made_of(std::shared_ptr<const schema> s) { return content(detail::compiled_schema::compile(std::move(s)).value()); }
+content made_of(std::shared_ptr<const schema> s) {
+    return content(detail::compiled_schema::compile(std::move(s)).value());
+}
 
 key_value pair(std::string key, std::string text, revision_t revision) {
     key_value kv;
@@ -180,7 +183,8 @@ TEST_CASE("a refused value keeps the last good one and is reported with key, rea
 
 TEST_CASE("a value that is refused at the first load gives the default", "[content]") {
     content c = made_of(closed_schema());
-    const auto out = c.load({}, {pair("/app/Host", "db1", 3), pair("/app/Port", "x", 4), pair("/app/Limit", "y", 5)}, 9);
+    const auto out =
+        c.load({}, {pair("/app/Host", "db1", 3), pair("/app/Port", "x", 4), pair("/app/Limit", "y", 5)}, 9);
     CHECK(out.rejected.size() == 2);
     CHECK(out.next.get<int>("port").value() == 80);
     CHECK(out.next.info("port") == provenance{origin::defaults, 0});
@@ -252,8 +256,10 @@ TEST_CASE("the names of an open schema come and go with their keys", "[content]"
 TEST_CASE("all events of a step make one snapshot", "[content]") {
     content c = made_of(closed_schema());
     const auto before = c.load({}, good, 9).next;
-    const auto out = c.apply(before, {put("/app/Host", "db2", 10), put("/app/Port", "82", 10), put("/app/Limit", "1", 11),
-                                      put("/app/Limit", "2", 12), put("/app/Unknown", "x", 12), put("/other", "x", 12)}, 12);
+    const auto out = c.apply(before,
+        {put("/app/Host", "db2", 10), put("/app/Port", "82", 10), put("/app/Limit", "1", 11),
+            put("/app/Limit", "2", 12), put("/app/Unknown", "x", 12), put("/other", "x", 12)},
+        12);
     CHECK(out.next.serial() == before.serial() + 1);
     CHECK(out.next.revision() == 12);
     CHECK_FALSE(out.whole);
@@ -294,7 +300,8 @@ TEST_CASE("a reload that changes nothing says so", "[content]") {
 
 TEST_CASE("the environment gives way to etcd, default for default", "[content]") {
     content c = made_of(closed_schema());
-    const auto local = c.load_local({}, variables({{"PORT", "5"}, {"HOST", "env-host"}, {"REGION", "south"}, {"TOKEN", "bad"}}));
+    const auto local =
+        c.load_local({}, variables({{"PORT", "5"}, {"HOST", "env-host"}, {"REGION", "south"}, {"TOKEN", "bad"}}));
     CHECK(local.whole);
     CHECK(local.next.origin() == origin::environment);
     CHECK(local.next.revision() == 0);
