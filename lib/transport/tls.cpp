@@ -45,7 +45,8 @@ error handshake_error(tls_stream& stream, const boost::system::error_code& ec, c
     return {ec, "TLS handshake with '" + host + "'"};
 }
 
-/// The server's certificate has to name `host`. OpenSSL's own check: unlike one in a callback it says what does not match.
+/// The server's certificate has to name `host`. OpenSSL's own check: unlike one in a callback it says what does not
+/// match.
 bool expect_host(SSL* session, const std::string& host) {
     X509_VERIFY_PARAM* const expected = SSL_get0_param(session);
     boost::system::error_code not_an_address;
@@ -85,7 +86,8 @@ asio::awaitable<result<std::unique_ptr<byte_stream>>> tls_context::handshake(asi
     auto adapter = std::make_unique<tls_adapter>(std::move(socket), impl_->context);
     tls_stream& stream = adapter->stream();
 
-    if (!expect_host(stream.native_handle(), host)) co_return error{errc::invalid_endpoint, "TLS cannot verify the host '" + host + "'"};
+    if (!expect_host(stream.native_handle(), host))
+        co_return error{errc::invalid_endpoint, "TLS cannot verify the host '" + host + "'"};
 
     deadline limit(stream.get_executor(), [&stream] { tls_traits::close(stream); });
     limit.expires_at(due);

@@ -92,7 +92,10 @@ TEST_CASE("kv: a transaction is executed whole, by its condition", "[kv]") {
         const std::string bytes = every_byte();
 
         txn claim;
-        claim.if_(version_of("leader") == 0).then(op::put("leader", bytes)).then(op::put("since", "")).else_(op::range(key_range::key("leader")));
+        claim.if_(version_of("leader") == 0)
+            .then(op::put("leader", bytes))
+            .then(op::put("since", ""))
+            .else_(op::range(key_range::key("leader")));
         const txn_response won = co_await store.commit(claim);
         CHECK(won.succeeded);
         REQUIRE(won.responses.size() == 2);
@@ -165,51 +168,56 @@ TEST_CASE("kv: 10 000 keys are read in pages at one revision while another write
     constexpr int keys = 10'000;
     for (int i = 0; i < keys;) {
         std::vector<std::pair<std::string, std::string>> some;
-        for (; i < keys && some.size() < 125; ++i) some.emplace_back("many/" + std::to_string(i), "value " + std::to_string(i));
+        for (; i < keys && some.size() < 125; ++i)
+            some.emplace_back("many/" + std::to_string(i), "value " + std::to_string(i));
         other.put_all(some);
     }
-    test::run([&]() -> asio::awaitable<void> {
-        auto ex = co_await asio::this_coro::executor;
-        client_options options = hasty(etcd);
-        options.page_size = 300;
-        client c(ex, options);
-        kv store(c);
+    test::run(
+        [&]() -> asio::awaitable<void> {
+            auto ex = co_await asio::this_coro::executor;
+            client_options options = hasty(etcd);
+            options.page_size = 300;
+            client c(ex, options);
+            kv store(c);
 
-        bool reading = true;
-        bool writing = true;
-        revision_t written = 0;
-        auto writer = [&]() -> asio::awaitable<void> {
-            for (int i = 0; reading; ++i) {
-                const std::string key = "many/" + std::to_string(i * 7 % keys);
-                if (i % 3 == 2) {
-                    const delete_response r = co_await store.delete_range(key_range::key(key));
-                    written = r.header.revision;
-                } else {
-                    const put_response r = co_await store.put(key, "changed");
-                    written = r.header.revision;
+            bool reading = true;
+            bool writing = true;
+            revision_t written = 0;
+            auto writer = [&]() -> asio::awaitable<void> {
+                int i = 0;
+                while (reading) {
+                    ++i;
+                    const std::string key = "many/" + std::to_string(i * 7 % keys);
+                    if (i % 3 == 2) {
+                        const delete_response r = co_await store.delete_range(key_range::key(key));
+                        written = r.header.revision;
+                    } else {
+                        const put_response r = co_await store.put(key, "changed");
+                        written = r.header.revision;
+                    }
                 }
-            }
-            writing = false;
-        };
-        asio::co_spawn(ex, writer, asio::detached);
-        while (written == 0) co_await wait_for(1ms);
-        const range_response all = co_await store.range_pages(key_range::prefix("many/"));
-        const revision_t during = written;
-        reading = false;
-        while (writing) co_await wait_for(1ms);
+                writing = false;
+            };
+            asio::co_spawn(ex, writer, asio::detached);
+            while (written == 0) co_await wait_for(1ms);
+            const range_response all = co_await store.range_pages(key_range::prefix("many/"));
+            const revision_t during = written;
+            reading = false;
+            while (writing) co_await wait_for(1ms);
 
-        CHECK(during > all.header.revision + 5);   // it did write meanwhile
-        etcd_admin::content mine;
-        for (const key_value& kv : all.kvs) mine[kv.key] = {kv.value, kv.mod_revision};
-        CHECK(mine.size() == all.kvs.size());
-        CHECK((mine == other.read("many/", all.header.revision)));
-        CHECK(all.count == static_cast<std::int64_t>(all.kvs.size()));
-        CHECK_FALSE(all.more);
+            CHECK(during > all.header.revision + 5);  // it did write meanwhile
+            etcd_admin::content mine;
+            for (const key_value& kv : all.kvs) mine[kv.key] = {kv.value, kv.mod_revision};
+            CHECK(mine.size() == all.kvs.size());
+            CHECK((mine == other.read("many/", all.header.revision)));
+            CHECK(all.count == static_cast<std::int64_t>(all.kvs.size()));
+            CHECK_FALSE(all.more);
 
-        range_options some;
-        some.limit = 1000;
-        const range_response part = co_await store.range_pages(key_range::prefix("many/"), some);
-        CHECK(part.kvs.size() == 1000);
-        CHECK(part.more);
-    }, 60s);
+            range_options some;
+            some.limit = 1000;
+            const range_response part = co_await store.range_pages(key_range::prefix("many/"), some);
+            CHECK(part.kvs.size() == 1000);
+            CHECK(part.more);
+        },
+        60s);
 }

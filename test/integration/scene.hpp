@@ -80,7 +80,8 @@ inline asio::awaitable<void> wait_for(std::chrono::milliseconds d) {
 
 /// "put a=1 @5" and "delete a @6", to compare and to read in failures.
 inline std::string shown(const event& e) {
-    return (e.type == event::kind::put ? "put " + e.kv.key + "=" + e.kv.value : "delete " + e.kv.key) + " @" + std::to_string(e.kv.mod_revision);
+    return (e.type == event::kind::put ? "put " + e.kv.key + "=" + e.kv.value : "delete " + e.kv.key) + " @"
+        + std::to_string(e.kv.mod_revision);
 }
 inline std::vector<std::string> shown(const std::vector<event>& events) {
     std::vector<std::string> all;
@@ -93,7 +94,7 @@ using strings = std::vector<std::string>;
 }  // namespace dynconf::test
 
 /// The rest of the test case runs once for each version at hand.
-#define FOR_EACH_ETCD(binary)                                                          \
-    REQUIRE_ETCD();                                                                    \
+#define FOR_EACH_ETCD(binary)                                                                           \
+    REQUIRE_ETCD();                                                                                     \
     const ::dynconf::test::etcd_binary binary = GENERATE(from_range(::dynconf::test::etcd_binaries())); \
     INFO(binary)

@@ -6,9 +6,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include <csignal>
 #include <fcntl.h>
 #include <unistd.h>
+#include <csignal>
 
 using namespace dynconf::test;
 using nlohmann::json;
@@ -39,12 +39,14 @@ TEST_CASE("dynconf: put, get and del", "[tool]") {
     CHECK(run({"get", "a/", "--prefix"}).out == "a/1\none\na/2\ntwo\nlines\n");
     CHECK(run({"get", "--prefix", "a/", "--keys-only"}).out == "a/1\na/2\n");
     const json one{{"key", "a/1"}, {"value", "one"}, {"create_revision", 2}, {"mod_revision", 2}, {"version", 1}};
-    CHECK(json::parse(run({"get", "a/1", "--json"}).out) == json{{"revision", 3}, {"count", 1}, {"kvs", json::array({one})}});
+    CHECK(json::parse(run({"get", "a/1", "--json"}).out)
+        == json{{"revision", 3}, {"count", 1}, {"kvs", json::array({one})}});
 
     const program_output missing = run({"get", "nowhere"});
     CHECK(missing.out.empty());
     CHECK(missing.status == 0);
-    CHECK(json::parse(run({"get", "nowhere", "--json"}).out) == json{{"revision", 3}, {"count", 0}, {"kvs", json::array()}});
+    CHECK(json::parse(run({"get", "nowhere", "--json"}).out)
+        == json{{"revision", 3}, {"count", 0}, {"kvs", json::array()}});
 
     // Words that mean something to the program are keys and values like others.
     CHECK(run({"put", "watch", "--", "--help"}).status == 0);
@@ -69,7 +71,7 @@ TEST_CASE("dynconf: what is not UTF-8 is shown as base64, which is said", "[tool
     etcd_process etcd(binary);
     const etcd_admin other(etcd);
     const std::string bytes("\x00\xFF\xFE", 3);
-    other.put("bin/\xC0\x80", bytes);   // an overlong zero: no UTF-8 either
+    other.put("bin/\xC0\x80", bytes);  // an overlong zero: no UTF-8 either
     other.put("bin/text", "\xC3\xA4\xF0\x9F\x98\x80");
     const auto run = [&](std::vector<std::string> arguments, std::string_view input = {}) {
         return invoke(std::move(arguments), input, {"DYNCONF_ENDPOINTS=" + etcd.endpoint()});
@@ -99,8 +101,9 @@ TEST_CASE("dynconf: exit status and words of a failure, never a secret", "[tool]
     CHECK(nonsense.err.find("not an endpoint") != std::string::npos);
     CHECK(nonsense.err.find("geheim") == std::string::npos);
 
-    for (const strings& arguments : {strings{}, {"get"}, {"frobnicate"}, {"put", "k"}, {"get", "k", "--command-timeout", "5"},
-                                     {"get", "k", "--pasword=geheim"}, {"put", "k", "v", "geheim"}, {"watch"}, {"get", "k", "--user", "svc"}}) {
+    for (const strings& arguments :
+        {strings{}, {"get"}, {"frobnicate"}, {"put", "k"}, {"get", "k", "--command-timeout", "5"},
+            {"get", "k", "--pasword=geheim"}, {"put", "k", "v", "geheim"}, {"watch"}, {"get", "k", "--user", "svc"}}) {
         const program_output wrong = invoke(arguments);
         INFO(wrong.err);
         CHECK(wrong.status == 2);
@@ -127,8 +130,10 @@ TEST_CASE("dynconf: users, and flags that win over variables", "[tool]") {
     const strings bad{"DYNCONF_ENDPOINTS=127.0.0.1:1", "DYNCONF_USER=svc", "DYNCONF_PASSWORD=wrong"};
     CHECK(invoke({"put", "app/k", "v"}, {}, good).status == 0);
     CHECK(invoke({"get", "app/k", "--endpoints", etcd.endpoint(), "--user", "svc:se:cret"}).out == "app/k\nv\n");
-    CHECK(invoke({"--endpoints", etcd.endpoint(), "--user", "svc:se:cret", "get", "app/k"}, {}, bad).out == "app/k\nv\n");
-    CHECK(invoke({"--endpoints", etcd.endpoint(), "--password", "se:cret", "get", "app/k"}, {}, bad).out == "app/k\nv\n");
+    CHECK(
+        invoke({"--endpoints", etcd.endpoint(), "--user", "svc:se:cret", "get", "app/k"}, {}, bad).out == "app/k\nv\n");
+    CHECK(
+        invoke({"--endpoints", etcd.endpoint(), "--password", "se:cret", "get", "app/k"}, {}, bad).out == "app/k\nv\n");
     const program_output denied = invoke({"get", "other"}, {}, good);
     CHECK(denied.status == 1);
     CHECK(denied.err.find("permission denied") != std::string::npos);
@@ -148,7 +153,8 @@ TEST_CASE("dynconf: https with an authority of one's own", "[tool]") {
     https.flags = {"--cert-file=" + server.certificate, "--key-file=" + server.key};
     etcd_process etcd(binary, https);
     CHECK(invoke({"--endpoints", etcd.endpoint(), "--cacert", ca.file(), "put", "k", "v"}).out == "OK\n");
-    CHECK(invoke({"get", "k"}, {}, {"DYNCONF_ENDPOINTS=" + etcd.endpoint(), "DYNCONF_CACERT=" + ca.file()}).out == "k\nv\n");
+    CHECK(invoke({"get", "k"}, {}, {"DYNCONF_ENDPOINTS=" + etcd.endpoint(), "DYNCONF_CACERT=" + ca.file()}).out
+        == "k\nv\n");
     const program_output refused = invoke({"--endpoints", etcd.endpoint(), "get", "k"});
     CHECK(refused.status == 1);
     CHECK(refused.err.find("was not accepted") != std::string::npos);
@@ -160,14 +166,18 @@ TEST_CASE("dynconf watch: ends cleanly by signal and when nobody reads any more"
     const etcd_admin other(etcd);
     const std::string big(1 << 20, 'x');
     for (int i = 0; i < 4; ++i) other.put("big/" + std::to_string(i), big);
-    struct { const char* prefix; bool reads; int signal; } const cases[] = {
-        {"none/", true, SIGINT}, {"none/", true, SIGTERM}, {"none/", true, 0}, {"big/", false, SIGTERM}, {"big/", false, 0}};
+    struct {
+        const char* prefix;
+        bool reads;
+        int signal;
+    } const cases[] = {{"none/", true, SIGINT}, {"none/", true, SIGTERM}, {"none/", true, 0}, {"big/", false, SIGTERM},
+        {"big/", false, 0}};
     for (const auto& how : cases) {
         INFO(how.prefix << ' ' << how.reads << ' ' << how.signal);
         int pipe_ends[2];
         REQUIRE(::pipe2(pipe_ends, O_CLOEXEC) == 0);
-        child_process watch({DYNCONF_TOOL, "watch", how.prefix, "--json", "--endpoints", etcd.endpoint()}, {-1, pipe_ends[1], 2},
-                            environment_without("DYNCONF_"));
+        child_process watch({DYNCONF_TOOL, "watch", how.prefix, "--json", "--endpoints", etcd.endpoint()},
+            {-1, pipe_ends[1], 2}, environment_without("DYNCONF_"));
         ::close(pipe_ends[1]);
         std::string text;
         // Until it is live; or, where nobody reads on, until it stands in the middle of a line.

@@ -31,8 +31,8 @@ using std::chrono::seconds;
 
 namespace {
 
-using change = std::map<std::string, std::optional<std::string>>;   // key: its new value, or none: deleted
-using history = std::map<std::int64_t, change>;                     // by revision
+using change = std::map<std::string, std::optional<std::string>>;  // key: its new value, or none: deleted
+using history = std::map<std::int64_t, change>;                    // by revision
 
 bool watched(std::string_view key) { return key.starts_with("a/") || key.starts_with("b/"); }
 
@@ -43,7 +43,7 @@ public:
         int ends[2];
         if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("pipe2");
         process_.emplace(strings{DYNCONF_TOOL, "watch", "a/", "b/", "--json", "--endpoints", endpoint},
-                         child_process::streams{-1, ends[1], 2}, environment_without("DYNCONF_"));
+            child_process::streams{-1, ends[1], 2}, environment_without("DYNCONF_"));
         ::close(ends[1]);
         reader_ = std::thread([this, from = ends[0]] { read(from); });
     }
@@ -65,7 +65,8 @@ public:
             const auto all = lines();
             for (; next < all.size(); ++next) {
                 const json line = json::parse(all[next]);
-                if ((type.empty() || line.at("type") == type) && line.value("revision", std::int64_t{0}) >= revision) return true;
+                if ((type.empty() || line.at("type") == type) && line.value("revision", std::int64_t{0}) >= revision)
+                    return true;
             }
             if (steady::now() >= due) return false;
             std::this_thread::sleep_for(milliseconds(5));
@@ -88,7 +89,7 @@ private:
         }
         ::close(from);
         const std::lock_guard lock(mutex_);
-        if (!rest.empty()) lines_.push_back(rest);   // a line that was cut: it will not parse
+        if (!rest.empty()) lines_.push_back(rest);  // a line that was cut: it will not parse
     }
 
     std::optional<child_process> process_;
@@ -125,7 +126,7 @@ private:
             } catch (const std::exception&) {
                 ++unknown_;
             }
-            std::this_thread::sleep_for(milliseconds(4));   // as much as can be checked afterwards
+            std::this_thread::sleep_for(milliseconds(4));  // as much as can be checked afterwards
         }
     }
 
@@ -135,7 +136,9 @@ private:
         switch (random_() % 5) {
             case 0: what = {{a, value}}; return admin_.put(a, value);
             case 1: what = {{b, value}}; return admin_.put(b, value);
-            case 2: what = {{a, std::nullopt}}; return admin_.erase(a);   // perhaps of nothing: then without a revision of its own
+            case 2:
+                what = {{a, std::nullopt}};
+                return admin_.erase(a);  // perhaps of nothing: then without a revision of its own
             case 3: what = {{a, value}, {b, value}}; return admin_.put_all({{a, value}, {b, value}});
             default: {
                 // "ab" lies between the two prefixes, "z" behind them: neither may be shown.
@@ -185,7 +188,8 @@ change changes_of(const json& line) {
     for (const json& e : line.at("events")) {
         const auto key = e.at("key").get<std::string>();
         if (what.contains(key)) throw std::runtime_error("twice in one line: " + key);
-        if (line.at("type") == "update" && e.at("mod_revision") != line.at("revision")) throw std::runtime_error("of another revision: " + line.dump());
+        if (line.at("type") == "update" && e.at("mod_revision") != line.at("revision"))
+            throw std::runtime_error("of another revision: " + line.dump());
         if (e.at("type") == "put") what[key] = e.at("value").get<std::string>();
         else what[key] = std::nullopt;
     }
@@ -194,9 +198,9 @@ change changes_of(const json& line) {
 
 /// What was printed, understood.
 struct account {
-    std::map<std::string, std::string> content;   // replayed
+    std::map<std::string, std::string> content;  // replayed
     history updates;
-    std::vector<std::pair<std::int64_t, std::int64_t>> skipped;   // (after, up to) of each resync
+    std::vector<std::pair<std::int64_t, std::int64_t>> skipped;  // (after, up to) of each resync
     std::int64_t snapshot = 0;
     unsigned interruptions = 0;
     strings faults;
@@ -221,7 +225,8 @@ account understand(const std::vector<std::string>& lines) {
             a.content = line.at("keys").get<std::map<std::string, std::string>>();
         } else {
             if (at == 0) a.faults.push_back("changes before the snapshot");
-            if (type == "update" && revision <= at) a.faults.push_back("revision " + std::to_string(revision) + " after " + std::to_string(at));
+            if (type == "update" && revision <= at)
+                a.faults.push_back("revision " + std::to_string(revision) + " after " + std::to_string(at));
             if (type == "update" && state != "live") a.faults.push_back("an update while " + state);
             const change what = changes_of(line);
             for (const auto& [key, value] : what) {
@@ -262,7 +267,8 @@ bool await_writes(const writer& w, unsigned more, steady::duration limit) {
 
 }  // namespace
 
-TEST_CASE("dynconf watch: every revision once, whole and in order, while etcd is killed and restarted", "[tool_watch]") {
+TEST_CASE(
+    "dynconf watch: every revision once, whole and in order, while etcd is killed and restarted", "[tool_watch]") {
     FOR_EACH_ETCD(binary);
     etcd_process etcd(binary);
     const etcd_admin admin(etcd);
@@ -271,14 +277,16 @@ TEST_CASE("dynconf watch: every revision once, whole and in order, while etcd is
     watch_program program(etcd.endpoint());
     REQUIRE(program.await("snapshot", first, seconds(20)));
 
+    // Some times it is cut off while it follows, the others wherever it is: between two tries, or catching up.
+    constexpr unsigned cut_while_live = 3;
     unsigned downs = 0;
     writer other(etcd);
-    for (const auto due = steady::now() + duration(); steady::now() < due || downs < 2; ++downs) {
+    for (const auto due = steady::now() + duration(); steady::now() < due || downs < cut_while_live; ++downs) {
         REQUIRE(await_writes(other, 100, seconds(60)));
-        if (downs % 3 == 2)
-            CHECK(etcd.terminate());
-        else
-            etcd.kill();
+        if (downs < cut_while_live)
+            REQUIRE(program.await("update", admin.put("a/mark", std::to_string(downs)), seconds(60)));
+        if (downs % 3 == 2) CHECK(etcd.terminate());
+        else etcd.kill();
         etcd.start();
     }
     REQUIRE(await_writes(other, 100, seconds(60)));
@@ -290,19 +298,20 @@ TEST_CASE("dynconf watch: every revision once, whole and in order, while etcd is
 
     const account printed = understand(program.lines());
     const history truth = true_history(admin, first, last);
-    WARN(binary << ": " << last - first << " revisions, " << downs << " restarts, " << printed.interruptions << " interruptions told, "
-                << other.unknown() << " writes without an answer");
+    WARN(binary << ": " << last - first << " revisions, " << downs << " restarts, " << printed.interruptions
+                << " interruptions told, " << other.unknown() << " writes without an answer");
     CHECK(printed.faults == strings{});
     CHECK(printed.snapshot == first);
     CHECK(printed.skipped.empty());
     CHECK(differences(printed.updates, truth) == std::vector<std::int64_t>{});
     CHECK(printed.content == content_at(admin, last));
-    CHECK(printed.interruptions >= downs);
-    for (const auto& [revision, what] : other.confirmed()) {   // that the test itself has seen what happened
+    CHECK(printed.interruptions >= cut_while_live);
+    for (const auto& [revision, what] : other.confirmed()) {  // that the test itself has seen what happened
         change ours;
         for (const auto& [key, value] : what)
             if (watched(key)) ours[key] = value;
-        const bool deleted_nothing = ours.size() == 1 && !ours.begin()->second && (!truth.contains(revision) || truth.at(revision) != ours);
+        const bool deleted_nothing =
+            ours.size() == 1 && !ours.begin()->second && (!truth.contains(revision) || truth.at(revision) != ours);
         if (!deleted_nothing) CHECK((truth.contains(revision) && truth.at(revision) == ours));
     }
 }
@@ -320,7 +329,7 @@ TEST_CASE("dynconf watch: what was compacted meanwhile is told as one resync", "
     for (int round = 0; round < 2; ++round) {
         const std::int64_t followed = admin.put("b/seen", std::to_string(round));
         REQUIRE(program.await("update", followed, seconds(20)));
-        program.process().stop();   // it may not be quicker than the compaction
+        program.process().stop();  // it may not be quicker than the compaction
         etcd.kill();
         etcd.start();
         admin.put("a/1", "between");

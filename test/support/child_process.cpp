@@ -27,14 +27,16 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
 }
 
 /// Between fork and exec only what is safe in a signal handler may be called.
-[[noreturn]] void become(char* const* argv, char* const* environment, const child_process::streams& io, pid_t parent) noexcept {
+[[noreturn]] void become(
+    char* const* argv, char* const* environment, const child_process::streams& io, pid_t parent) noexcept {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (::getppid() != parent) ::_exit(127);   // died before the line above
+    if (::getppid() != parent) ::_exit(127);  // died before the line above
     const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
     const std::array<int, 3> given{io.in, io.out, io.err};
     // Above 2 first: a given descriptor may be one that is about to be replaced. The copies close on exec.
     std::array<int, 3> safe{};
-    for (std::size_t i = 0; i < given.size(); ++i) safe[i] = ::fcntl(given[i] < 0 ? null : given[i], F_DUPFD_CLOEXEC, 3);
+    for (std::size_t i = 0; i < given.size(); ++i)
+        safe[i] = ::fcntl(given[i] < 0 ? null : given[i], F_DUPFD_CLOEXEC, 3);
     for (std::size_t i = 0; i < given.size(); ++i) ::dup2(safe[i], static_cast<int>(i));
     sigset_t none;
     sigemptyset(&none);
@@ -152,7 +154,7 @@ std::vector<std::string> environment_without(std::string_view prefix) {
 }
 
 program_output run_program(const std::vector<std::string>& argv, std::string_view input,
-                           std::vector<std::string> environment, std::chrono::steady_clock::duration limit) {
+    std::vector<std::string> environment, std::chrono::steady_clock::duration limit) {
     const memory_file in(input);
     const memory_file out;
     const memory_file err;

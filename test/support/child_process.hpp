@@ -15,7 +15,11 @@ namespace dynconf::test {
 class child_process {
 public:
     /// File descriptors that become the program's; -1 is /dev/null.
-    struct streams { int in = -1; int out = -1; int err = -1; };
+    struct streams {
+        int in = -1;
+        int out = -1;
+        int err = -1;
+    };
 
     /// argv[0] is looked up in PATH unless it holds a slash. Status 127 when it cannot be executed.
     child_process(const std::vector<std::string>& argv, streams io, std::vector<std::string> environment);
@@ -34,7 +38,7 @@ public:
     void kill() noexcept;
 
 private:
-    pid_t pid_ = -1;   // -1: reaped
+    pid_t pid_ = -1;  // -1: reaped
     int status_ = 0;
 };
 
@@ -42,14 +46,14 @@ private:
 std::vector<std::string> environment_without(std::string_view prefix);
 
 struct program_output {
-    int status = 0;   ///< As child_process::wait(); -1 when it had to be killed at the limit.
+    int status = 0;  ///< As child_process::wait(); -1 when it had to be killed at the limit.
     std::string out;
     std::string err;
 };
 
 /// Runs a program to its end.
 program_output run_program(const std::vector<std::string>& argv, std::string_view input = {},
-                           std::vector<std::string> environment = environment_without("DYNCONF_"),
-                           std::chrono::steady_clock::duration limit = std::chrono::seconds(30));
+    std::vector<std::string> environment = environment_without("DYNCONF_"),
+    std::chrono::steady_clock::duration limit = std::chrono::seconds(30));
 
 }  // namespace dynconf::test

@@ -20,7 +20,8 @@ std::string to_base64(std::string_view bytes) {
     for (std::size_t i = 0; i < bytes.size(); i += 3) {
         const std::size_t have = std::min<std::size_t>(3, bytes.size() - i);
         std::uint32_t group = 0;
-        for (std::size_t k = 0; k < 3; ++k) group = group << 8 | (k < have ? static_cast<unsigned char>(bytes[i + k]) : 0U);
+        for (std::size_t k = 0; k < 3; ++k)
+            group = group << 8 | (k < have ? static_cast<unsigned char>(bytes[i + k]) : 0U);
         for (std::size_t k = 0; k < 4; ++k) text += k <= have ? alphabet[group >> (18 - 6 * k) & 63] : '=';
     }
     return text;
@@ -90,13 +91,13 @@ std::int64_t etcd_admin::put_all(const std::vector<std::pair<std::string, std::s
 
 etcd_admin::content etcd_admin::read(std::string_view prefix, std::int64_t revision) const {
     const json request{{"key", to_base64(prefix.empty() ? std::string_view("\0", 1) : prefix)},
-                       {"range_end", to_base64(after_prefix(prefix))},
-                       {"revision", std::to_string(revision)}};
+        {"range_end", to_base64(after_prefix(prefix))}, {"revision", std::to_string(revision)}};
     const json answer = json::parse(call("/v3/kv/range", request.dump()));
     content all;
     if (!answer.contains("kvs")) return all;
     for (const json& kv : answer["kvs"])
-        all[from_base64(kv.at("key").get<std::string>())] = {from_base64(kv.value("value", "")), number(kv, "mod_revision")};
+        all[from_base64(kv.at("key").get<std::string>())] = {
+            from_base64(kv.value("value", "")), number(kv, "mod_revision")};
     return all;
 }
 
@@ -125,7 +126,9 @@ void etcd_admin::disable_auth() {
 
 void etcd_admin::log_in() const {
     token_.clear();
-    token_ = json::parse(call("/v3/auth/authenticate", R"({"name":"root","password":"root"})")).at("token").get<std::string>();
+    token_ = json::parse(call("/v3/auth/authenticate", R"({"name":"root","password":"root"})"))
+                 .at("token")
+                 .get<std::string>();
 }
 
 void etcd_admin::add_user(std::string_view name, std::string_view password) const {
@@ -139,7 +142,8 @@ void etcd_admin::change_password(std::string_view name, std::string_view passwor
 void etcd_admin::add_role(std::string_view role) const { call("/v3/auth/role/add", json{{"name", role}}.dump()); }
 
 void etcd_admin::grant(std::string_view role, std::string_view prefix, std::string_view permission) const {
-    const json perm{{"permType", permission}, {"key", to_base64(prefix)}, {"range_end", to_base64(after_prefix(prefix))}};
+    const json perm{
+        {"permType", permission}, {"key", to_base64(prefix)}, {"range_end", to_base64(after_prefix(prefix))}};
     call("/v3/auth/role/grant", json{{"name", role}, {"perm", perm}}.dump());
 }
 

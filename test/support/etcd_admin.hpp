@@ -18,12 +18,16 @@ public:
     /// The member has to live longer.
     explicit etcd_admin(const etcd_process& etcd) : etcd_(&etcd) {}
 
-    struct item { std::string value; std::int64_t mod_revision; friend bool operator==(const item&, const item&) = default; };
+    struct item {
+        std::string value;
+        std::int64_t mod_revision;
+        friend bool operator==(const item&, const item&) = default;
+    };
     using content = std::map<std::string, item>;
 
-    std::int64_t put(std::string_view key, std::string_view value) const;   ///< These three return the revision.
+    std::int64_t put(std::string_view key, std::string_view value) const;  ///< These three return the revision.
     std::int64_t erase(std::string_view key) const;
-    std::int64_t put_all(const std::vector<std::pair<std::string, std::string>>& items) const;   ///< One transaction.
+    std::int64_t put_all(const std::vector<std::pair<std::string, std::string>>& items) const;  ///< One transaction.
     content read(std::string_view prefix, std::int64_t revision = 0) const;
     std::int64_t revision() const;
     /// Forgets all history before `revision`.

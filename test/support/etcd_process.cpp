@@ -29,7 +29,7 @@ namespace {
 
 /// Generous: other tests, perhaps with sanitizers, share the machine.
 constexpr auto start_limit = 60s;
-constexpr auto stop_limit = 30s;   // etcd gives open watches 7 s to go
+constexpr auto stop_limit = 30s;  // etcd gives open watches 7 s to go
 constexpr auto poll_interval = 10ms;
 constexpr unsigned most_starts = 5;
 
@@ -60,7 +60,8 @@ bool port_is_free(std::uint16_t port) noexcept {
     const int on = 1;
     ::setsockopt(s.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     const sockaddr_in address = loopback(port);
-    return ::bind(s.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 && ::listen(s.get(), 1) == 0;
+    return ::bind(s.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0
+        && ::listen(s.get(), 1) == 0;
 }
 
 /// Below the range from which the system takes the ports of outgoing connections. Within it a client that tries to
@@ -78,7 +79,9 @@ std::uint16_t free_port() {
     throw std::runtime_error("no free port on loopback");
 }
 
-std::string url(const char* scheme, std::uint16_t port) { return std::string(scheme) + "://127.0.0.1:" + std::to_string(port); }
+std::string url(const char* scheme, std::uint16_t port) {
+    return std::string(scheme) + "://127.0.0.1:" + std::to_string(port);
+}
 
 etcd_process::member alone() {
     etcd_process::member m;
@@ -97,8 +100,10 @@ raw_answer exchange(std::uint16_t port, const std::string& request, std::chrono:
     const file_descriptor s(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     const auto due = clock::now() + limit;
     const auto bound = [&](int which) {
-        const auto left = std::max<std::chrono::microseconds>(1ms, std::chrono::duration_cast<std::chrono::microseconds>(due - clock::now()));
-        const timeval t{static_cast<time_t>(left.count() / 1'000'000), static_cast<suseconds_t>(left.count() % 1'000'000)};
+        const auto left = std::max<std::chrono::microseconds>(
+            1ms, std::chrono::duration_cast<std::chrono::microseconds>(due - clock::now()));
+        const timeval t{
+            static_cast<time_t>(left.count() / 1'000'000), static_cast<suseconds_t>(left.count() % 1'000'000)};
         ::setsockopt(s.get(), SOL_SOCKET, which, &t, sizeof t);
     };
     bound(SO_SNDTIMEO);
@@ -157,7 +162,8 @@ std::vector<std::string> candidates() {
     if (cache.empty()) cache = fs::path(variable("HOME")) / ".cache";
     std::error_code ec;
     for (const fs::directory_entry& entry : fs::directory_iterator(cache / "dynconf" / "etcd", ec))
-        if (const fs::path path = entry.path() / "bin" / "etcd"; ::access(path.c_str(), X_OK) == 0) found.push_back(path.string());
+        if (const fs::path path = entry.path() / "bin" / "etcd"; ::access(path.c_str(), X_OK) == 0)
+            found.push_back(path.string());
     return found;
 }
 
@@ -168,7 +174,8 @@ const std::vector<etcd_binary>& etcd_binaries() {
         std::vector<etcd_binary> usable;
         for (const std::string& path : candidates()) {
             const std::string version = version_of(path);
-            const bool known = std::any_of(usable.begin(), usable.end(), [&](const etcd_binary& b) { return b.version == version; });
+            const bool known =
+                std::any_of(usable.begin(), usable.end(), [&](const etcd_binary& b) { return b.version == version; });
             if (!version.empty() && !known) usable.push_back({path, version});
         }
         return usable;
@@ -203,10 +210,10 @@ std::string etcd_process::endpoint() const { return url(options_.https ? "https"
 std::vector<std::string> etcd_process::command_line() const {
     const std::string client = endpoint();
     const std::string peer = url("http", self_.peer_port);
-    std::vector<std::string> line{
-        binary_.path, "--name=" + self_.name, "--data-dir=" + (dir_.path() / "data").string(), "--logger=zap", "--log-level=warn",
-        "--listen-client-urls=" + client, "--advertise-client-urls=" + client, "--listen-peer-urls=" + peer,
-        "--initial-advertise-peer-urls=" + peer, "--initial-cluster=" + self_.initial_cluster};
+    std::vector<std::string> line{binary_.path, "--name=" + self_.name, "--data-dir=" + (dir_.path() / "data").string(),
+        "--logger=zap", "--log-level=warn", "--listen-client-urls=" + client, "--advertise-client-urls=" + client,
+        "--listen-peer-urls=" + peer, "--initial-advertise-peer-urls=" + peer,
+        "--initial-cluster=" + self_.initial_cluster};
     if (metrics_port_ != 0) line.push_back("--listen-metrics-urls=" + url("http", metrics_port_));
     line.insert(line.end(), options_.flags.begin(), options_.flags.end());
     return line;
@@ -220,7 +227,8 @@ void etcd_process::launch() {
 
 bool etcd_process::healthy() const noexcept {
     try {
-        const auto answer = exchange(metrics_port_ != 0 ? metrics_port_ : self_.client_port, "GET /health HTTP/1.0\r\n\r\n", 5s);
+        const auto answer =
+            exchange(metrics_port_ != 0 ? metrics_port_ : self_.client_port, "GET /health HTTP/1.0\r\n\r\n", 5s);
         return answer.status == 200 && answer.body.find("\"health\":\"true\"") != std::string::npos;
     } catch (const std::exception&) {
         return false;
@@ -235,8 +243,8 @@ void etcd_process::await_health() {
             std::this_thread::sleep_for(poll_interval);
             continue;
         }
-        throw std::runtime_error("etcd " + version() + (ended ? " ended during its start" : " is not healthy") +
-                                 "; the end of its log:\n" + log_tail());
+        throw std::runtime_error("etcd " + version() + (ended ? " ended during its start" : " is not healthy")
+            + "; the end of its log:\n" + log_tail());
     }
 }
 
@@ -271,9 +279,11 @@ std::string etcd_process::log_tail(std::size_t bytes) const {
     return all.size() > bytes ? all.substr(all.size() - bytes) : all;
 }
 
-raw_answer etcd_process::raw(std::string_view path, std::string_view json, std::string_view token, std::chrono::milliseconds limit) const {
-    std::string request = "POST " + std::string(path) + " HTTP/1.0\r\nHost: 127.0.0.1:" + std::to_string(self_.client_port) +
-                          "\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(json.size());
+raw_answer etcd_process::raw(
+    std::string_view path, std::string_view json, std::string_view token, std::chrono::milliseconds limit) const {
+    std::string request = "POST " + std::string(path)
+        + " HTTP/1.0\r\nHost: 127.0.0.1:" + std::to_string(self_.client_port)
+        + "\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(json.size());
     if (!token.empty()) request += "\r\nAuthorization: " + std::string(token);
     request.append("\r\n\r\n").append(json);
     return exchange(self_.client_port, request, limit);
@@ -301,9 +311,8 @@ etcd_cluster::etcd_cluster(const etcd_binary& binary, unsigned size, const etcd_
             for (const auto& m : members_) m->await_health();
             return;
         } catch (const std::exception&) {
-            const bool port_taken = std::any_of(members_.begin(), members_.end(), [](const auto& m) {
-                return m->log_tail().find("address already in use") != std::string::npos;
-            });
+            const bool port_taken = std::any_of(members_.begin(), members_.end(),
+                [](const auto& m) { return m->log_tail().find("address already in use") != std::string::npos; });
             if (tries == most_starts || !port_taken) throw;
         }
     }

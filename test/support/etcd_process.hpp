@@ -16,7 +16,7 @@ namespace dynconf::test {
 
 struct etcd_binary {
     std::string path;
-    std::string version;   ///< "3.5.16"
+    std::string version;  ///< "3.5.16"
 
     friend std::ostream& operator<<(std::ostream& out, const etcd_binary& b) { return out << "etcd " << b.version; }
 };
@@ -32,8 +32,8 @@ struct raw_answer {
 };
 
 struct etcd_options {
-    std::vector<std::string> flags;   ///< Further flags, as "--auth-token-ttl=1".
-    bool https = false;               ///< The client URL's scheme; the flags name certificate and key.
+    std::vector<std::string> flags;  ///< Further flags, as "--auth-token-ttl=1".
+    bool https = false;              ///< The client URL's scheme; the flags name certificate and key.
 };
 
 /// One etcd member on loopback ports of its own, with data and log in a scratch directory. Blocking throughout. Use it
@@ -43,7 +43,12 @@ public:
     /// Started and healthy, or an exception that shows the end of its log.
     explicit etcd_process(const etcd_binary& binary, etcd_options options = {});
     /// A member of a cluster to be: not started.
-    struct member { std::string name; std::uint16_t client_port; std::uint16_t peer_port; std::string initial_cluster; };
+    struct member {
+        std::string name;
+        std::uint16_t client_port;
+        std::uint16_t peer_port;
+        std::string initial_cluster;
+    };
     etcd_process(const etcd_binary& binary, member self, etcd_options options = {});
 
     etcd_process(const etcd_process&) = delete;
@@ -76,7 +81,7 @@ public:
     /// POSTs JSON to the gateway through a plain socket; no part of the library is involved. Throws when there is no
     /// HTTP answer within `limit`. Not for https.
     raw_answer raw(std::string_view path, std::string_view json, std::string_view token = {},
-                   std::chrono::milliseconds limit = std::chrono::seconds(10)) const;
+        std::chrono::milliseconds limit = std::chrono::seconds(10)) const;
 
 private:
     std::vector<std::string> command_line() const;
@@ -85,7 +90,7 @@ private:
     etcd_binary binary_;
     etcd_options options_;
     member self_;
-    std::uint16_t metrics_port_ = 0;   // with https: tells the health without TLS
+    std::uint16_t metrics_port_ = 0;  // with https: tells the health without TLS
     scratch_dir dir_;
     std::optional<child_process> process_;
 };

@@ -24,7 +24,8 @@ constexpr std::uintmax_t enough = std::uintmax_t{1} << 30;
 fs::path parent_directory() {
     const fs::path memory = "/dev/shm";
     std::error_code ec;
-    if (const fs::space_info space = fs::space(memory, ec); !ec && space.available >= enough && ::access(memory.c_str(), W_OK) == 0)
+    if (const fs::space_info space = fs::space(memory, ec);
+        !ec && space.available >= enough && ::access(memory.c_str(), W_OK) == 0)
         return memory;
     return fs::temp_directory_path();
 }
@@ -52,7 +53,8 @@ scratch_dir::scratch_dir() {
     // Locked before it gets the name under which others look for it.
     const fs::path unnamed = path_ / "owner.new";
     owner_ = ::open(unnamed.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (owner_ < 0 || ::flock(owner_, LOCK_EX | LOCK_NB) != 0) throw std::system_error(errno, std::generic_category(), unnamed);
+    if (owner_ < 0 || ::flock(owner_, LOCK_EX | LOCK_NB) != 0)
+        throw std::system_error(errno, std::generic_category(), unnamed);
     fs::rename(unnamed, path_ / "owner");
 }
 

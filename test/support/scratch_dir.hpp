@@ -17,7 +17,7 @@ public:
 
 private:
     std::filesystem::path path_;
-    int owner_ = -1;   // locked as long as this process lives
+    int owner_ = -1;  // locked as long as this process lives
 };
 
 }  // namespace dynconf::test

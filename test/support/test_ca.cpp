@@ -23,7 +23,8 @@ const std::vector<std::string> new_key{"-newkey", "ec", "-pkeyopt", "ec_paramgen
 }  // namespace
 
 test_ca::test_ca(std::filesystem::path directory, std::string name) : base_(std::move(directory) / std::move(name)) {
-    std::vector<std::string> request{"req", "-x509", "-days", "2", "-subj", "/O=test authority", "-keyout", base_.string() + ".key", "-out", file()};
+    std::vector<std::string> request{
+        "req", "-x509", "-days", "2", "-subj", "/O=test authority", "-keyout", base_.string() + ".key", "-out", file()};
     request.insert(request.end(), new_key.begin(), new_key.end());
     openssl(request);
 }
@@ -33,9 +34,10 @@ test_ca::issued test_ca::issue(const std::string& alternative_names) {
     std::vector<std::string> request{"req", "-subj", "/O=test server", "-keyout", base + ".key", "-out", base + ".csr"};
     request.insert(request.end(), new_key.begin(), new_key.end());
     openssl(request);
-    std::ofstream(base + ".ext") << "subjectAltName=" << alternative_names << "\nextendedKeyUsage=serverAuth,clientAuth\n";
-    openssl({"x509", "-req", "-in", base + ".csr", "-CA", file(), "-CAkey", base_.string() + ".key", "-CAcreateserial", "-days", "2",
-             "-extfile", base + ".ext", "-out", base + ".pem"});
+    std::ofstream(base + ".ext") << "subjectAltName=" << alternative_names
+                                 << "\nextendedKeyUsage=serverAuth,clientAuth\n";
+    openssl({"x509", "-req", "-in", base + ".csr", "-CA", file(), "-CAkey", base_.string() + ".key", "-CAcreateserial",
+        "-days", "2", "-extfile", base + ".ext", "-out", base + ".pem"});
     return {base + ".pem", base + ".key"};
 }
 

@@ -14,7 +14,10 @@ public:
     /// The authority's own certificate.
     std::string file() const { return base_.string() + ".pem"; }
 
-    struct issued { std::string certificate; std::string key; };
+    struct issued {
+        std::string certificate;
+        std::string key;
+    };
     /// For a server that is reached as `alternative_names`, as "IP:127.0.0.1,DNS:localhost". Good for clients, too: as
     /// one etcd's gateway uses it.
     issued issue(const std::string& alternative_names);
@@ -25,7 +28,10 @@ private:
 };
 
 /// A new RSA key pair: two PEM files.
-struct rsa_pair { std::string private_key; std::string public_key; };
+struct rsa_pair {
+    std::string private_key;
+    std::string public_key;
+};
 rsa_pair make_rsa_pair(const std::filesystem::path& directory);
 
 }  // namespace dynconf::test

@@ -9,7 +9,7 @@
 
 int main(int argc, char* argv[]) {
     using namespace dynconf::tool;
-    std::signal(SIGPIPE, SIG_IGN);   // a reader that has gone is an ordinary end
+    std::signal(SIGPIPE, SIG_IGN);  // a reader that has gone is an ordinary end
     try {
         const auto parsed = parse_command_line(argc, argv);
         if (const auto* ended = std::get_if<exit_code>(&parsed)) return *ended;

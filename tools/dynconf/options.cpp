@@ -46,7 +46,8 @@ std::optional<credentials> credentials_of(const raw_options& raw) {
     if (!password && raw.user) password = inside;
     if (!password) password = variable("DYNCONF_PASSWORD");
     if (!password) password = inside;
-    if (!password) throw CLI::ValidationError("--user", "no password: give name:password, --password or DYNCONF_PASSWORD");
+    if (!password)
+        throw CLI::ValidationError("--user", "no password: give name:password, --password or DYNCONF_PASSWORD");
     credentials c;
     c.username = user->substr(0, colon);
     c.password = std::move(*password);
@@ -54,18 +55,24 @@ std::optional<credentials> credentials_of(const raw_options& raw) {
     return c;
 }
 
-client_options client_options_of(const raw_options& raw) {
+client_options client_options_of(const raw_options& raw, bool lasting) {
     client_options options;
     options.endpoints = {raw.endpoints};
     options.auth = credentials_of(raw);
     options.tls.ca_file = raw.ca_file;
     options.connect_timeout = options.tls_timeout = std::chrono::milliseconds(raw.dial_timeout_ms);
+    if (lasting) {
+        options.backoff.most = std::chrono::seconds(5);  // somebody is looking
+        return options;
+    }
     options.total_timeout = std::chrono::milliseconds(raw.command_timeout_ms);
     options.request_timeout = std::min(options.request_timeout, options.total_timeout);
     return options;
 }
 
-std::string read_all(std::istream& in) { return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()}; }
+std::string read_all(std::istream& in) {
+    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
 
 /// What CLI11 says, but for surplus arguments: those may hold a mistyped password or a value, so only names are shown.
 exit_code refuse(const CLI::App& app, const CLI::ParseError& e, const std::vector<std::string>& surplus) {
@@ -73,7 +80,8 @@ exit_code refuse(const CLI::App& app, const CLI::ParseError& e, const std::vecto
     if (dynamic_cast<const CLI::ExtrasError*>(&e)) {
         why = "too many arguments";
         for (const std::string& argument : surplus)
-            if (argument.size() > 1 && argument[0] == '-') why = "unknown option " + argument.substr(0, argument.find('='));
+            if (argument.size() > 1 && argument[0] == '-')
+                why = "unknown option " + argument.substr(0, argument.find('='));
     }
     std::cerr << app.get_name() << ": " << why << "\nRun with --help for more information.\n";
     return usage;
@@ -85,32 +93,45 @@ std::variant<request, exit_code> parse_command_line(int argc, const char* const*
     request asked;
     raw_options raw;
     const auto add_duration = [](CLI::App& to, const char* name, std::int64_t& milliseconds, const char* what) {
-        CLI::Validator unit = CLI::AsNumberWithUnit(std::map<std::string, std::int64_t>{{"ms", 1}, {"s", 1'000}, {"m", 60'000}},
-                                                    CLI::AsNumberWithUnit::UNIT_REQUIRED);
-        to.add_option(name, milliseconds, what)->transform(unit.description(""))->check(CLI::Range(std::int64_t{1}, std::int64_t{86'400'000}).description(""))->type_name("DURATION");
+        CLI::Validator unit =
+            CLI::AsNumberWithUnit(std::map<std::string, std::int64_t>{{"ms", 1}, {"s", 1'000}, {"m", 60'000}},
+                CLI::AsNumberWithUnit::UNIT_REQUIRED);
+        to.add_option(name, milliseconds, what)
+            ->transform(unit.description(""))
+            ->check(CLI::Range(std::int64_t{1}, std::int64_t{86'400'000}).description(""))
+            ->type_name("DURATION");
     };
 
     CLI::App app("Reads, changes and follows the keys of an etcd cluster over its JSON gateway.", "dynconf");
     app.set_version_flag("--version", "dynconf " DYNCONF_VERSION);
     app.require_subcommand(1);
-    app.fallthrough();   // the options of all commands may stand behind the command, too
-    app.footer("Keys and values that are not UTF-8 are shown as base64, and are said to be.\n"
-               "Exit status: 0 done, 1 failed, 2 the command line was not understood.");
-    app.add_option("--endpoints", raw.endpoints, "Where etcd listens: host:port, http(s)://host[:port], unix:///path; a comma-separated list")
-        ->envname("DYNCONF_ENDPOINTS")->capture_default_str();
+    app.fallthrough();  // the options of all commands may stand behind the command, too
+    app.footer(
+        "Keys and values that are not UTF-8 are shown as base64, and are said to be.\n"
+        "Exit status: 0 done, 1 failed, 2 the command line was not understood.");
+    app.add_option("--endpoints", raw.endpoints,
+           "Where etcd listens: host:port, http(s)://host[:port], unix:///path; a comma-separated list")
+        ->envname("DYNCONF_ENDPOINTS")
+        ->capture_default_str();
     app.add_option("--user", raw.user, "name[:password] (Env:DYNCONF_USER)");
-    app.add_option("--password", raw.password, "Better in the environment, where other users do not see it (Env:DYNCONF_PASSWORD)");
-    app.add_option("--cacert", raw.ca_file, "PEM file of the accepted authorities; without it the system's")->envname("DYNCONF_CACERT");
-    add_duration(app, "--command-timeout", raw.command_timeout_ms, "A command with all its tries, 10s by default; not for watch");
+    app.add_option("--password", raw.password,
+        "Better in the environment, where other users do not see it (Env:DYNCONF_PASSWORD)");
+    app.add_option("--cacert", raw.ca_file, "PEM file of the accepted authorities; without it the system's")
+        ->envname("DYNCONF_CACERT");
+    add_duration(app, "--command-timeout", raw.command_timeout_ms,
+        "A command with all its tries, 10s by default; not for watch");
     add_duration(app, "--dial-timeout", raw.dial_timeout_ms, "Each try to connect, 3s by default");
 
-    const auto add_json = [&asked](CLI::App* command, const char* how) { command->add_flag("--json", asked.json, how); };
+    const auto add_json = [&asked](
+                              CLI::App* command, const char* how) { command->add_flag("--json", asked.json, how); };
 
-    CLI::App* watch = app.add_subcommand("watch", "Shows the keys of prefixes, then each revision that changes them, until SIGINT or SIGTERM");
+    CLI::App* watch = app.add_subcommand(
+        "watch", "Shows the keys of prefixes, then each revision that changes them, until SIGINT or SIGTERM");
     watch->add_option("PREFIX", raw.prefixes, "What the keys begin with; \"\" is all keys")->required();
     add_json(watch, "One JSON object a line: snapshot, update (one revision), resync (history was lost), state");
 
-    CLI::App* get = app.add_subcommand("get", "Shows a key and its value; nothing when it does not exist, as etcdctl does");
+    CLI::App* get =
+        app.add_subcommand("get", "Shows a key and its value; nothing when it does not exist, as etcdctl does");
     get->add_option("KEY", raw.key)->required();
     get->add_flag("--prefix", asked.prefix, "All keys that begin with KEY");
     get->add_flag("--keys-only", asked.keys_only, "No values");
@@ -132,11 +153,11 @@ std::variant<request, exit_code> parse_command_line(int argc, const char* const*
 
     try {
         app.parse(argc, argv);
-        asked.client = client_options_of(raw);
+        asked.client = client_options_of(raw, watch->parsed());
         if (del->parsed() && raw.key.empty() && !(asked.prefix && raw.all))
             throw CLI::ValidationError("del", "an empty key needs --prefix --all, which deletes everything");
     } catch (const CLI::Success& e) {
-        return app.exit(e) == 0 ? succeeded : failed;   // --help, --version
+        return app.exit(e) == 0 ? succeeded : failed;  // --help, --version
     } catch (const CLI::ParseError& e) {
         return refuse(app, e, app.remaining(true));
     }
@@ -145,7 +166,9 @@ std::variant<request, exit_code> parse_command_line(int argc, const char* const*
         asked.what = request::command::watch;
         asked.keys = std::move(raw.prefixes);
     } else if (!status->parsed()) {
-        asked.what = get->parsed() ? request::command::get : put->parsed() ? request::command::put : request::command::del;
+        asked.what = get->parsed() ? request::command::get
+            : put->parsed()        ? request::command::put
+                                   : request::command::del;
         asked.keys.push_back(std::move(raw.key));
     }
     if (put->parsed()) asked.value = raw.value == "-" ? read_all(std::cin) : std::move(raw.value);

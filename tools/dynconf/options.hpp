@@ -14,7 +14,7 @@ struct request {
 
     command what = command::status;
     client_options client;
-    std::vector<std::string> keys;   ///< Prefixes for watch, else at most one.
+    std::vector<std::string> keys;  ///< Prefixes for watch, else at most one.
     std::string value;
     bool prefix = false;
     bool keys_only = false;

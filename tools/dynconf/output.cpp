@@ -23,10 +23,8 @@ boost::system::error_code output::write(std::string_view text) const noexcept {
         if (ready[0].revents == 0) return boost::asio::error::operation_aborted;
         // A pipe that is ready takes this much without blocking.
         const auto n = ::write(STDOUT_FILENO, text.data(), std::min<std::size_t>(text.size(), PIPE_BUF));
-        if (n >= 0)
-            text.remove_prefix(static_cast<std::size_t>(n));
-        else if (errno != EINTR && errno != EAGAIN)
-            return failure();
+        if (n >= 0) text.remove_prefix(static_cast<std::size_t>(n));
+        else if (errno != EINTR && errno != EAGAIN) return failure();
     }
     return {};
 }

@@ -16,10 +16,8 @@ namespace {
 std::string line(const json& object) { return object.dump(-1, ' ', false, json::error_handler_t::replace) + '\n'; }
 
 void add(json& object, const char* name, const std::string& bytes) {
-    if (is_utf8(bytes))
-        object[name] = bytes;
-    else
-        object[std::string(name) + "_base64"] = to_base64(bytes);
+    if (is_utf8(bytes)) object[name] = bytes;
+    else object[std::string(name) + "_base64"] = to_base64(bytes);
 }
 
 json of_event(const event& e) {
@@ -50,10 +48,8 @@ std::string snapshot(revision_t revision, const std::vector<key_value>& content)
     json encoded = json::object();
     for (const key_value& kv : content) {
         // push_back: ordered_json looks a name up by walking all of them.
-        if (is_utf8(kv.key) && is_utf8(kv.value))
-            keys.get_ref<json::object_t&>().push_back({kv.key, kv.value});
-        else
-            encoded.get_ref<json::object_t&>().push_back({to_base64(kv.key), to_base64(kv.value)});
+        if (is_utf8(kv.key) && is_utf8(kv.value)) keys.get_ref<json::object_t&>().push_back({kv.key, kv.value});
+        else encoded.get_ref<json::object_t&>().push_back({to_base64(kv.key), to_base64(kv.value)});
     }
     object["keys"] = std::move(keys);
     if (!encoded.empty()) object["keys_base64"] = std::move(encoded);
@@ -82,7 +78,9 @@ std::string range(const range_response& r, bool keys_only) {
 
 std::string put(const put_response& r) { return line({{"revision", r.header.revision}}); }
 
-std::string deleted(const delete_response& r) { return line({{"revision", r.header.revision}, {"deleted", r.deleted}}); }
+std::string deleted(const delete_response& r) {
+    return line({{"revision", r.header.revision}, {"deleted", r.deleted}});
+}
 
 std::string status(const std::string& endpoint, const result<status_response>& r) {
     json object{{"endpoint", endpoint}};

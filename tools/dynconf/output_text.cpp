@@ -37,7 +37,8 @@ std::string number(const char* unit, std::int64_t n) { return std::to_string(n) 
 }  // namespace
 
 std::string snapshot(revision_t revision, const std::vector<key_value>& content) {
-    std::string text = "snapshot at revision " + std::to_string(revision) + ": " + number("key", static_cast<std::int64_t>(content.size())) + '\n';
+    std::string text = "snapshot at revision " + std::to_string(revision) + ": "
+        + number("key", static_cast<std::int64_t>(content.size())) + '\n';
     for (const key_value& kv : content) text += "  " + quoted(kv.key) + " = " + quoted(kv.value) + '\n';
     return text;
 }
@@ -46,7 +47,8 @@ std::string changes(std::string_view type, revision_t revision, std::span<const 
     std::string text = std::string(type) + " to revision " + std::to_string(revision) + '\n';
     for (const event& e : events) {
         const bool put = e.type == event::kind::put;
-        text += std::string(put ? "  put " : "  delete ") + quoted(e.kv.key) + (put ? " = " + quoted(e.kv.value) : "") + '\n';
+        text += std::string(put ? "  put " : "  delete ") + quoted(e.kv.key) + (put ? " = " + quoted(e.kv.value) : "")
+            + '\n';
     }
     return text;
 }
@@ -75,8 +77,8 @@ std::string deleted(const delete_response& r) { return std::to_string(r.deleted)
 
 std::string status(const std::string& endpoint, const result<status_response>& r) {
     if (!r) return endpoint + ": " + r.error().message() + '\n';
-    std::string text = endpoint + ": etcd " + r->version + ", revision " + std::to_string(r->header.revision) + ", " +
-                       std::to_string(r->db_size) + " bytes";
+    std::string text = endpoint + ": etcd " + r->version + ", revision " + std::to_string(r->header.revision) + ", "
+        + std::to_string(r->db_size) + " bytes";
     if (r->is_learner) text += ", learner";
     text += r->leader == 0 ? ", no leader" : r->leader == r->header.member_id ? ", leader" : ", follower";
     for (const std::string& e : r->errors) text += ", " + e;

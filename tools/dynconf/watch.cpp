@@ -62,7 +62,8 @@ public:
             case mirror_step::kind::snapshot:
                 loaded_ = true;
                 revision_ = step.revision;
-                write(json_ ? json_lines::snapshot(step.revision, step.content) : text_lines::snapshot(step.revision, step.content));
+                write(json_ ? json_lines::snapshot(step.revision, step.content)
+                            : text_lines::snapshot(step.revision, step.content));
                 break;
             case mirror_step::kind::update: say_revisions(step.events); break;
             case mirror_step::kind::resync: say_changes("resync", step.revision, step.events); break;
@@ -93,7 +94,8 @@ private:
         state_ = name;
         endpoint_ = endpoint;
         why_ = why;
-        write(json_ ? json_lines::state(name, revision_, endpoint, cause) : text_lines::state(name, revision_, endpoint, cause));
+        write(json_ ? json_lines::state(name, revision_, endpoint, cause)
+                    : text_lines::state(name, revision_, endpoint, cause));
     }
 
     void write(const std::string& lines) const {
@@ -132,7 +134,7 @@ exit_code run_watch(const request& asked) {
     asio::posix::stream_descriptor stop(io, open_stop_descriptor());
     stop.async_wait(asio::posix::descriptor_base::wait_read, [&io](const error_code&) { io.stop(); });
     std::optional<asio::posix::stream_descriptor> reader;
-    if (output_is_a_pipe()) {   // that its reader is gone shows without a write
+    if (output_is_a_pipe()) {  // that its reader is gone shows without a write
         reader.emplace(io, ::dup(STDOUT_FILENO));
         reader->async_wait(asio::posix::descriptor_base::wait_error, [&io](const error_code&) { io.stop(); });
     }
@@ -148,8 +150,7 @@ exit_code run_watch(const request& asked) {
         });
         io.run();
         if (ended) std::rethrow_exception(ended);
-    } catch (const no_reader&) {
-    }
+    } catch (const no_reader&) {}
     return succeeded;
 }
 
