@@ -30,6 +30,7 @@ void maintenance::start_compact(core c, revision_t revision, detail::erased_hand
         etcd::call what;
         what.name = "compact";
         what.path = "/v3/kv/compaction";
+        what.safety = policy::safety::at_most_once;   // a second execution would answer "compacted"
         const std::string body = wire::compaction_request(revision);
         auto done = co_await self->unary<wire::header_only_response>(what, body);
         if (!done) co_return done.error();
