@@ -101,9 +101,9 @@ TEST_CASE("dynconf: exit status and words of a failure, never a secret", "[tool]
     CHECK(nonsense.err.find("not an endpoint") != std::string::npos);
     CHECK(nonsense.err.find("geheim") == std::string::npos);
 
-    for (const strings& arguments :
-        {strings{}, {"get"}, {"frobnicate"}, {"put", "k"}, {"get", "k", "--command-timeout", "5"},
-            {"get", "k", "--pasword=geheim"}, {"put", "k", "v", "geheim"}, {"watch"}, {"get", "k", "--user", "svc"}}) {
+    for (const strings& arguments : {strings{}, {"get"}, {"frobnicate"}, {"put", "k"},
+             {"get", "k", "--command-timeout", "5"}, {"get", "k", "--pasword=geheim"}, {"put", "k", "-geheim"},
+             {"put", "k", "v", "geheim"}, {"watch"}, {"get", "k", "--user", "svc"}}) {
         const program_output wrong = invoke(arguments);
         INFO(wrong.err);
         CHECK(wrong.status == 2);

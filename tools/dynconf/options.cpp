@@ -81,7 +81,7 @@ exit_code refuse(const CLI::App& app, const CLI::ParseError& e, const std::vecto
         why = "too many arguments";
         for (const std::string& argument : surplus)
             if (argument.size() > 1 && argument[0] == '-')
-                why = "unknown option " + argument.substr(0, argument.find('='));
+                why = "unknown option " + argument.substr(0, argument[1] == '-' ? argument.find('=') : 2);
     }
     std::cerr << app.get_name() << ": " << why << "\nRun with --help for more information.\n";
     return usage;
