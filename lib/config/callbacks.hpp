@@ -47,11 +47,6 @@ public:
         for (const auto& r : ended) r->cancel();
     }
 
-    bool empty() const {
-        const std::lock_guard lock(mutex_);
-        return all_.empty();
-    }
-
 private:
     class registered final : public subscription::registration {
     public:

@@ -33,7 +33,6 @@ public:
     asio::awaitable<step> next();
     /// Drops the stream and goes on from `next`.
     void restart(revision_t next);
-    revision_t next_revision() const noexcept { return cursor_.next_revision(); }
 
 private:
     std::optional<step> take_messages();

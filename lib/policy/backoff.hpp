@@ -21,7 +21,6 @@ public:
     std::chrono::milliseconds failed(time_point now);
     /// A try worked at `now`. The pause starts over once this has held for `options.healthy`.
     void succeeded(time_point now) noexcept;
-    unsigned failures() const noexcept { return failures_; }
 
 private:
     backoff_options options_;
