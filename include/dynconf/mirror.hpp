@@ -15,17 +15,33 @@
 
 namespace dynconf {
 
+/// The content of some ranges at a revision, as it was known before: in an earlier process, or before a fork.
+struct known_content {
+    revision_t revision = 0;
+    std::uint64_t cluster_id = 0;
+    std::vector<key_value> kvs;
+};
+
 /// What happened next to the content of some ranges.
 struct mirror_step {
     enum class kind : std::uint8_t {
         snapshot,      ///< The whole `content` at `revision`; always the first step that carries data.
         update,        ///< `events` of one or more whole revisions, in order; the last is `revision`.
         resync,        ///< History was lost or the store was replaced: `events` lead from the last content to that at `revision`.
-        connected,     ///< The stream of `endpoint` serves the watch.
+        connected,     ///< The stream of `endpoint` serves the watch, and the content is current as of `as_of`.
+        verified,      ///< Still so, as of a later `as_of`.
         interrupted,   ///< Out of touch because of `cause`; the next try comes after `pause`.
+    };
+    /// Why a resync was needed.
+    enum class reason : std::uint8_t {
+        none,
+        compacted,        ///< etcd has compacted what was missed.
+        store_replaced,   ///< Another cluster, or a store that went back: restored from a backup or wiped.
+        repaired,         ///< The content differed from etcd's although the watch had said nothing.
     };
 
     kind what = kind::interrupted;
+    reason why = reason::none;
     revision_t revision = 0;
     std::uint64_t cluster_id = 0;
     std::vector<key_value> content;
@@ -33,6 +49,10 @@ struct mirror_step {
     std::string endpoint;
     error cause;
     std::chrono::milliseconds pause{0};
+    /// Nothing that etcd executed before this moment is missing from the content.
+    std::chrono::steady_clock::time_point as_of{};
+    /// `as_of` and client_options::max_staleness: without a later proof the content is not current any more by then.
+    std::chrono::steady_clock::time_point good_until{};
 };
 
 /// The content of some key ranges, followed without loss: listed at one revision, watched from the next one on, listed
@@ -43,6 +63,9 @@ public:
     /// Several ranges are followed by one watch on the smallest range that covers them, so that a revision which touches
     /// more than one stays whole; the caller sees only the ranges themselves. The user needs permission for the cover.
     DYNCONF_API mirror(const client& c, std::vector<key_range> ranges);
+    /// Goes on from content that is known already: there is no snapshot step, only what changed since is transferred. When
+    /// that is not possible (compacted, or another cluster), a resync leads from there to the present.
+    DYNCONF_API mirror(const client& c, std::vector<key_range> ranges, const known_content& from);
     mirror(const client& c, key_range range) : mirror(c, std::vector<key_range>(1, std::move(range))) {}
 
     /// The next step. Fails only when it is cancelled (terminal or total); a later call goes on where that one was.

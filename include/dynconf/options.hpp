@@ -44,6 +44,20 @@ struct client_options {
     std::chrono::milliseconds total_timeout{20'000};    ///< A call with all its tries and pauses.
     std::chrono::milliseconds created_timeout{5'000};   ///< Until a watch is confirmed.
 
+    /// What a mirror calls current is at most this much older than etcd; at least 1 s. While a watch is open, one small
+    /// read is sent each half of it.
+    std::chrono::milliseconds max_staleness{30'000};
+    /// The watch stream is replaced by a new one about this often (20 % at random), without a gap: that renews its token,
+    /// rechecks its permission and returns to a better endpoint.
+    std::chrono::milliseconds rotate_after{30 * 60'000};
+    /// A mirror is compared with a list of etcd's keys about this often (20 % at random); zero: never.
+    std::chrono::milliseconds verify_every{10 * 60'000};
+    /// The pause after an error that a retry does not heal by itself: wrong password, permission denied, gateway off.
+    std::chrono::milliseconds slow_retry{60'000};
+    /// What one watcher may leave unread, in bytes of keys and values. Past it nothing more is held for it: the rest is
+    /// asked for again, by revision, once it has caught up.
+    std::size_t watch_buffer_bytes = std::size_t{8} << 20;
+
     unsigned max_rounds = 3;            ///< How often a call that may be repeated goes through the endpoints.
     std::size_t max_connections = 16;   ///< For each endpoint, watches not counted; further calls wait.
     std::chrono::milliseconds idle_timeout{120'000};    ///< An unused connection older than this is not used again.

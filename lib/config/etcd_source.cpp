@@ -15,7 +15,10 @@ class etcd_mirror final : public source {
 public:
     explicit etcd_mirror(client c) : client_(std::move(c)) {}
 
-    void open(std::vector<key_range> ranges) override { mirror_.emplace(client_, std::move(ranges)); }
+    void open(std::vector<key_range> ranges, const known_content* known) override {
+        if (known) mirror_.emplace(client_, std::move(ranges), *known);
+        else mirror_.emplace(client_, std::move(ranges));
+    }
     boost::asio::awaitable<mirror_step> next() override { return mirror_->next(); }
     void close() noexcept override { mirror_.reset(); }   // with the watch's connection
 

@@ -120,7 +120,7 @@ asio::awaitable<result<start_report>> config_manager::impl::first_load() {
 
 /// Begins to follow and waits until the first attempt has worked or failed. What hindered it, if anything.
 asio::awaitable<error> config_manager::impl::settle() {
-    from->open(content_->schema().ranges());
+    from->open(content_->schema().ranges(), nullptr);
     following_ = true;
     auto run = [self = shared_from_this()]() -> asio::awaitable<void> {
         const std::shared_ptr<impl> me = self;
@@ -232,6 +232,7 @@ void config_manager::impl::take(mirror_step step) {
             enter(config_state::live, {});
             return;
         }
+        case mirror_step::kind::verified: return;
         case mirror_step::kind::interrupted: {
             connected_ = false;
             interruption_ = std::move(step.cause);

@@ -14,6 +14,7 @@ std::string_view to_string(origin from) noexcept {
         case origin::none: return "none";
         case origin::defaults: return "default";
         case origin::environment: return "environment";
+        case origin::disk: return "disk";
         case origin::etcd: return "etcd";
     }
     return "unknown";

@@ -18,10 +18,23 @@ struct mirror::impl {
     etcd::mirror_core steps;   // touched on the core's strand only
 };
 
-mirror::mirror(const client& c, std::vector<key_range> ranges) {
+namespace {
+
+std::unique_ptr<mirror::impl> make(const client& c, std::vector<key_range> ranges) {
     if (ranges.empty()) throw std::invalid_argument("dynconf: a mirror of no range");
-    const auto& core = detail::client_access::core(c);
-    impl_ = etcd::owned_by(core->executor(), std::make_unique<impl>(core, std::move(ranges)));
+    return std::make_unique<mirror::impl>(detail::client_access::core(c), std::move(ranges));
+}
+
+}  // namespace
+
+mirror::mirror(const client& c, std::vector<key_range> ranges)
+    : impl_(etcd::owned_by(detail::client_access::core(c)->executor(), make(c, std::move(ranges)))) {}
+
+mirror::mirror(const client& c, std::vector<key_range> ranges, const known_content& from) {
+    auto made = make(c, std::move(ranges));
+    made->steps.resume(from);
+    const etcd::strand on = made->core->executor();   // before `made` is moved from
+    impl_ = etcd::owned_by(on, std::move(made));
 }
 
 void mirror::start_next(std::shared_ptr<impl> i, detail::erased_handler<mirror_step> h) {

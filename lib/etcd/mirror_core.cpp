@@ -48,6 +48,13 @@ mirror_core::mirror_core(std::shared_ptr<client_core> core, std::vector<key_rang
     : core_(std::move(core)), ranges_(disjoint(std::move(ranges))), watch_(core_, cover_all(ranges_), watch_options{}),
       list_backoff_(core_->options().backoff, core_->random()) {}
 
+void mirror_core::resume(const known_content& from) {
+    replica_.load(from.kvs, from.revision, from.cluster_id);
+    listed_once_ = true;
+    list_needed_ = false;
+    watch_.restart(from.revision + 1);
+}
+
 bool mirror_core::concerns_us(const event& e) const noexcept {
     return std::any_of(ranges_.begin(), ranges_.end(), [&e](const key_range& r) { return r.contains(e.kv.key); });
 }

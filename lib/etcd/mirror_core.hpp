@@ -18,6 +18,9 @@ class mirror_core {
 public:
     mirror_core(std::shared_ptr<client_core> core, std::vector<key_range> ranges);
 
+    /// Goes on from there instead of listing. Before the first next().
+    void resume(const known_content& from);
+
     /// An error only when cancelled.
     asio::awaitable<result<mirror_step>> next();
 

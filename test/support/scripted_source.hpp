@@ -58,7 +58,7 @@ public:
     unsigned cancelled() const { return read(cancelled_); }
     std::vector<key_range> ranges() const { return read(ranges_); }
 
-    void open(std::vector<key_range> ranges) override {
+    void open(std::vector<key_range> ranges, const known_content*) override {
         const std::lock_guard lock(mutex_);
         ++opened_;
         ranges_ = std::move(ranges);

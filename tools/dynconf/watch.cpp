@@ -68,6 +68,7 @@ public:
             case mirror_step::kind::update: say_revisions(step.events); break;
             case mirror_step::kind::resync: say_changes("resync", step.revision, step.events); break;
             case mirror_step::kind::connected: say_state("live", step.endpoint, nullptr); break;
+            case mirror_step::kind::verified: break;
             case mirror_step::kind::interrupted: say_state(loaded_ ? "stale" : "starting", {}, &step.cause); break;
         }
     }

@@ -25,10 +25,11 @@ enum class origin : std::uint8_t {
     none,         ///< Nowhere yet: an empty snapshot.
     defaults,     ///< The schema's own default.
     environment,  ///< The process environment.
+    disk,         ///< A copy of etcd's content that an earlier start left on disk.
     etcd,
 };
 
-/// "none", "default", "environment" or "etcd".
+/// "none", "default", "environment", "disk" or "etcd".
 DYNCONF_API std::string_view to_string(origin from) noexcept;
 
 /// Where one value came from.

@@ -18,7 +18,9 @@ public:
     virtual ~source();
 
     /// Before the first next(), and again for each start().
-    virtual void open(std::vector<key_range> ranges) = 0;
+    /// `known`, which need not outlive the call, is content that the manager has already; a source that cannot go on from
+    /// there may pass it over and begin with a snapshot.
+    virtual void open(std::vector<key_range> ranges, const known_content* known) = 0;
 
     /// The next step, as `mirror::next()` gives them: a snapshot first, then updates and resyncs, with connected and
     /// interrupted in between. After an interruption the next call tries again, once its pause is over. Ends by an
