@@ -177,6 +177,11 @@ void watch_judge::check_age(clock::time_point now) {
     std::vector<std::pair<std::int64_t, clock::time_point>> first;
     for (const auto& c : covered_)
         if (first.empty() || c.first > first.back().first) first.push_back(c);
+    struct late {
+        std::int64_t revision;
+        milliseconds age;
+    };
+    std::map<clock::time_point, late> worst;   // by the moment when a live span ended, or at last showed something
     for (const written& w : writes_) {
         if (!w.revision) continue;
         const auto cover = std::lower_bound(first.begin(), first.end(), *w.revision,
@@ -192,10 +197,13 @@ void watch_judge::check_age(clock::time_point now) {
         const auto seen_live = std::min({before->to, shown, now});
         const auto age = duration_cast<milliseconds>(seen_live - w.answered);
         figures_.worst_age_live = std::max(figures_.worst_age_live, age);
-        if (age > limits_.max_staleness + limits_.allowance)
-            fault("live without revision " + std::to_string(*w.revision) + " for " + std::to_string(age.count())
-                + " ms after it was acknowledged");
+        if (age <= limits_.max_staleness + limits_.allowance) continue;
+        const auto [known, fresh] = worst.emplace(seen_live, late{*w.revision, age});
+        if (!fresh && known->second.age < age) known->second = {*w.revision, age};
     }
+    for (const auto& [at, l] : worst)
+        fault("live without revision " + std::to_string(l.revision) + " for " + std::to_string(l.age.count())
+            + " ms after it was acknowledged");
 }
 
 }  // namespace dynconf::test

@@ -65,10 +65,10 @@ json put_request(std::string_view key, std::string_view value) {
 }  // namespace
 
 std::string etcd_admin::call(std::string_view path, std::string_view body) const {
-    raw_answer answer = etcd_->raw(path, body, token_);
+    raw_answer answer = etcd_->raw(path, body, token_, limit_);
     if (as_root_ && (answer.status == 401 || answer.body.find("auth store is old") != std::string::npos)) {
         log_in();
-        answer = etcd_->raw(path, body, token_);
+        answer = etcd_->raw(path, body, token_, limit_);
     }
     if (answer.status != 200)
         throw std::runtime_error(std::string(path) + ": " + std::to_string(answer.status) + " " + answer.body);
@@ -83,9 +83,12 @@ std::int64_t etcd_admin::erase(std::string_view key) const {
     return revision_of(call("/v3/kv/deleterange", json{{"key", to_base64(key)}}.dump()));
 }
 
-std::int64_t etcd_admin::put_all(const std::vector<std::pair<std::string, std::string>>& items) const {
+std::int64_t etcd_admin::change_all(
+    const std::vector<std::pair<std::string, std::string>>& puts, const std::vector<std::string>& deletes) const {
     json success = json::array();
-    for (const auto& [key, value] : items) success.push_back({{"request_put", put_request(key, value)}});
+    for (const auto& [key, value] : puts) success.push_back({{"request_put", put_request(key, value)}});
+    for (const std::string& key : deletes)
+        success.push_back({{"request_delete_range", json{{"key", to_base64(key)}}}});
     return revision_of(call("/v3/kv/txn", json{{"success", success}}.dump()));
 }
 

@@ -255,9 +255,13 @@ void etcd_process::start() {
 
 void etcd_process::kill() noexcept { process_.reset(); }
 
+void etcd_process::begin_terminate() noexcept {
+    if (process_) process_->signal(SIGTERM);
+}
+
 bool etcd_process::terminate() {
     if (!process_) return true;
-    process_->signal(SIGTERM);
+    begin_terminate();
     const bool ended = process_->wait(stop_limit).has_value();
     kill();
     return ended;

@@ -69,6 +69,8 @@ public:
     void kill() noexcept;
     /// SIGTERM; false when it had to be killed because it did not end in time.
     bool terminate();
+    /// Only asks it to end; terminate() or launch() come later.
+    void begin_terminate() noexcept;
     /// SIGSTOP and SIGCONT: connections are accepted, nothing is answered.
     void pause() noexcept;
     void resume() noexcept;
