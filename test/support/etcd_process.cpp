@@ -293,6 +293,14 @@ raw_answer etcd_process::raw(
     return exchange(self_.client_port, request, limit);
 }
 
+double etcd_process::metric(std::string_view name) const {
+    const std::string all = exchange(self_.client_port, "GET /metrics HTTP/1.0\r\n\r\n", 10s).body;
+    const std::string start = "\n" + std::string(name) + " ";
+    const auto at = all.find(start);
+    if (at == std::string::npos) throw std::runtime_error("etcd " + version() + " has no metric " + std::string(name));
+    return std::stod(all.substr(at + start.size(), 32));
+}
+
 etcd_cluster::etcd_cluster(const etcd_binary& binary, unsigned size, const etcd_options& options) {
     for (unsigned tries = 1;; ++tries) {
         std::vector<etcd_process::member> plan;

@@ -85,6 +85,9 @@ public:
     raw_answer raw(std::string_view path, std::string_view json, std::string_view token = {},
         std::chrono::milliseconds limit = std::chrono::seconds(10)) const;
 
+    /// A value that it tells of itself under /metrics, as "etcd_debugging_mvcc_watcher_total". Not for https.
+    double metric(std::string_view name) const;
+
 private:
     std::vector<std::string> command_line() const;
     bool healthy() const noexcept;
