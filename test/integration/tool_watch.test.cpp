@@ -2,7 +2,7 @@
 // happened. What did happen is read from etcd's own history afterwards, revision by revision, so that also the writes
 // whose answer was lost are known.
 //
-// DYNCONF_TEST_WATCH_SECONDS: how long each version of etcd is treated like that; 7 by default.
+// DYNCONF_TEST_SECONDS: how long each version of etcd is treated like that; 7 by default.
 
 #include "integration/scene.hpp"
 
@@ -188,11 +188,6 @@ std::vector<std::int64_t> differences(const history& a, const history& b) {
     return differ;
 }
 
-seconds duration() {
-    const char* text = std::getenv("DYNCONF_TEST_WATCH_SECONDS");
-    return seconds(text && *text ? std::max(1, std::atoi(text)) : 7);
-}
-
 /// Until the writer has had so many answers more.
 bool await_writes(const writer& w, unsigned more, steady::duration limit) {
     const unsigned goal = w.acknowledged() + more;
@@ -217,7 +212,7 @@ TEST_CASE(
     constexpr unsigned cut_while_live = 3;
     unsigned downs = 0;
     writer other(etcd);
-    for (const auto due = steady::now() + duration(); steady::now() < due || downs < cut_while_live; ++downs) {
+    for (const auto due = steady::now() + lasting(7s); steady::now() < due || downs < cut_while_live; ++downs) {
         REQUIRE(await_writes(other, 100, seconds(60)));
         if (downs < cut_while_live)
             REQUIRE(program.await("update", admin.put("a/mark", std::to_string(downs)), seconds(60)));

@@ -3,7 +3,9 @@
 #include "support/etcd_process.hpp"
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -33,6 +35,10 @@ public:
     std::int64_t put_all(const std::vector<std::pair<std::string, std::string>>& items) const { return change_all(items, {}); }
     std::int64_t change_all(const std::vector<std::pair<std::string, std::string>>& puts,
         const std::vector<std::string>& deletes) const;
+    /// As many puts as etcd takes: over several connections, each with many of them on their way. `numbered` is called from
+    /// several threads and gives key and value of a number below `count`.
+    void flood(std::size_t count,
+        const std::function<std::pair<std::string, std::string>(std::size_t)>& numbered) const;
     content read(std::string_view prefix, std::int64_t revision = 0) const;
     std::int64_t revision() const;
     /// Forgets all history before `revision`.
