@@ -247,4 +247,14 @@ TEST_CASE("relay: connections end after so many bytes", "[relay]") {
     caller c(wire);
     c.say("abcdef");
     CHECK(c.hear(6) == "abcdef");
+
+    std::size_t next = 4;
+    wire.cut_after([&next] { return next++; });
+    caller d(wire);
+    d.say("abc");
+    CHECK(d.hear(3) == "a");
+    caller e(wire);
+    e.say("abc");
+    CHECK(e.hear(3) == "ab");
+    CHECK(wire.accepted() == 5);
 }

@@ -17,6 +17,7 @@
 #include <algorithm>
 #include <array>
 #include <deque>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <random>
@@ -43,6 +44,7 @@ struct weather {
     bool black = false;
     std::array<bool, 2> paused{};
     std::array<std::size_t, 2> limit{no_limit, no_limit};
+    std::function<std::size_t()> limit_together;
     std::chrono::milliseconds fixed{0}, jitter{0};
     std::size_t bytes_per_second = no_limit;
 };
@@ -82,6 +84,7 @@ struct wire {
 
     tcp::socket near, far;
     std::array<lane, 2> lanes;
+    std::size_t left_together = no_limit;
     bool black = false;
     bool closed = false;
 };
@@ -162,6 +165,7 @@ private:
             auto made = std::make_shared<wire>(std::move(socket));
             made->black = now_.black;
             for (std::size_t i = 0; i < 2; ++i) made->lanes[i].left = now_.limit[i];
+            if (now_.limit_together) made->left_together = now_.limit_together();
             asio::co_spawn(thread_.get_executor(), serve(std::move(made)), asio::detached);
         }
     }
@@ -197,11 +201,13 @@ private:
             if (ec) break;
             if (w->black) continue;
             // A pause that began meanwhile keeps this piece back, too.
-            l.on_the_way.push_back({clock::now() + lag(), std::string(piece.data(), std::min(n, l.left))});
-            l.queued += l.on_the_way.back().bytes.size();
-            l.left -= l.left == no_limit ? 0 : l.on_the_way.back().bytes.size();
+            const std::size_t some = std::min({n, l.left, w->left_together});
+            l.on_the_way.push_back({clock::now() + lag(), std::string(piece.data(), some)});
+            l.queued += some;
+            if (l.left != no_limit) l.left -= some;
+            if (w->left_together != no_limit) w->left_together -= some;
             l.wake();
-            if (l.left == 0) break;
+            if (l.left == 0 || w->left_together == 0) break;
         }
         l.no_more = true;
         if (w->black && which == way::request) w->close();   // that the server has gone is not told through a black hole
@@ -286,6 +292,9 @@ void relay::throttle(std::size_t bytes_per_second) {
 }
 void relay::cut_after(way which, std::size_t bytes) {
     impl_->on_thread([&] { impl_->now_.limit[static_cast<std::size_t>(which)] = bytes; });
+}
+void relay::cut_after(std::function<std::size_t()> bytes) {
+    impl_->on_thread([&] { impl_->now_.limit_together = std::move(bytes); });
 }
 void relay::mend() {
     impl_->on_thread([this] { impl_->mend(); });

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -44,11 +45,14 @@ public:
     void throttle(std::size_t bytes_per_second);
     /// Each connection made from now on ends once `bytes` have passed that way.
     void cut_after(way which, std::size_t bytes);
+    /// The same for both ways together: as many as this says for each new connection.
+    void cut_after(std::function<std::size_t()> bytes);
     /// Ends all faults, though not the connections they have spoiled.
     void mend();
 
     counters seen() const;
     std::size_t connections() const { return seen().open; }
+    std::size_t accepted() const { return seen().accepted; }
 
 private:
     class impl;
