@@ -68,7 +68,7 @@ void watch_hub::restarted(watch_subscription& s) {
 }
 
 void watch_hub::changed() {
-    plan_.change(clock::now());
+    plan_.change_soon(clock::now());
     moved_.notify_all();
 }
 
@@ -238,7 +238,8 @@ void watch_hub::serve(const shared_link& l) {
         served_by_ = l->io.index;
         plan_.opened(clock::now());
         for (std::size_t i = 0; i < l->watches.size(); ++i)
-            if (l->watches[i] && l->meaning.serves(i)) l->watches[i]->on_connected(l->confirmed, l->io.endpoint);
+            if (l->watches[i] && l->meaning.serves(i) && !l->watches[i]->is_served_by(l->io.endpoint))
+                l->watches[i]->on_connected(l->confirmed, l->io.endpoint);
     }
     moved_.notify_all();
 }

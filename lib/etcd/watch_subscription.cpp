@@ -80,6 +80,7 @@ void watch_subscription::restart(revision_t next) {
 void watch_subscription::on_connected(response_header header, std::string endpoint) {
     up_ = true;
     if (!queue_.empty() && std::holds_alternative<connected>(queue_.back())) queue_.pop_back();
+    endpoint_ = endpoint;
     push(connected{header, std::move(endpoint)});
 }
 

@@ -53,6 +53,9 @@ public:
     bool wanted(clock::time_point now) const noexcept { return !lost_ && !full_ && now >= retry_at_; }
     clock::time_point retry_at() const noexcept { return lost_ || full_ ? clock::time_point::max() : retry_at_; }
 
+    /// Whether its owner knows, or will read, that it is served by this endpoint.
+    bool is_served_by(const std::string& endpoint) const noexcept { return up_ && endpoint_ == endpoint; }
+
     void on_connected(response_header header, std::string endpoint);
     /// The start of a watch from the present, once it is known.
     void on_start(revision_t next) noexcept;
@@ -76,6 +79,7 @@ private:
     std::size_t bytes_ = 0;             // of the events in queue_
     revision_t next_;                   // what comes below was queued
     revision_t resume_ = 0;
+    std::string endpoint_;              // of the last `connected`
     bool registered_ = false;
     bool lost_ = false;                 // its history; restart() is next
     bool full_ = false;                 // it is served again when its queue is empty

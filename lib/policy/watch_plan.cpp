@@ -34,16 +34,23 @@ watch_plan::action watch_plan::next(time_point now) const noexcept {
 
 void watch_plan::change(time_point due) noexcept { change_due_ = std::min(change_due_, due); }
 
+void watch_plan::change_soon(time_point now) noexcept {
+    constexpr std::chrono::milliseconds most(100);
+    change(serving_ ? now + std::min(2 * took_, most) : now);
+}
+
 void watch_plan::probe_soon(time_point now) noexcept { probe_at_ = std::min(probe_at_, now); }
 
 void watch_plan::opening(time_point now) noexcept {
     opening_ = true;
+    opening_since_ = now;
     idle_ = false;
     if (change_due_ <= now) change_due_ = time_point::max();
 }
 
 void watch_plan::opened(time_point now) noexcept {
     opening_ = false;
+    took_ = std::chrono::duration_cast<std::chrono::milliseconds>(now - opening_since_);
     backoff_.succeeded(now);
     if (!serving_) served_since_ = now;
     if (!serving_ || suspected_) probe_at_ = suspected_ ? now : now + how_.probe_every;

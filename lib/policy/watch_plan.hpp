@@ -33,6 +33,9 @@ public:
 
     /// From `due` on the watches that are served are not those that are wanted.
     void change(time_point due) noexcept;
+    /// The same, as soon as it is worth a stream: each costs as much as there are watches, so that changes which come one
+    /// after the other share one.
+    void change_soon(time_point now) noexcept;
     /// Another member, or another stream, is to be tried now.
     void suspect() noexcept { suspected_ = true; }
     void probe_soon(time_point now) noexcept;
@@ -68,6 +71,8 @@ private:
     bool serving_ = false;
     bool suspected_ = false;
     bool probing_ = false;
+    time_point opening_since_{};
+    std::chrono::milliseconds took_{0};           // the last one to open
     time_point change_due_ = time_point::max();
     time_point rotate_at_ = time_point::max();
     time_point probe_at_ = time_point::max();

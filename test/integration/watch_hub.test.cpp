@@ -6,6 +6,7 @@
 
 #include "integration/scene.hpp"
 #include "support/etcd_admin.hpp"
+#include "support/parallel.hpp"
 #include "support/relay.hpp"
 
 #include <algorithm>
@@ -70,11 +71,9 @@ TEST_CASE("watch hub: five hundred prefixes share one connection, and one more l
         client c(executor, options);
         std::vector<std::unique_ptr<mirror>> all;
         for (int i = 0; i < 500; ++i) all.push_back(std::make_unique<mirror>(c, key_range::prefix(numbered("/p/", i))));
-        for (auto& m : all) {
-            mirror_step s = co_await next_of(*m, mirror_step::kind::snapshot);
-            CHECK(s.content.empty());
-        }
-        for (auto& m : all) co_await next_of(*m, mirror_step::kind::connected);
+        co_await in_parallel(500, [&](int i) -> asio::awaitable<void> {
+            co_await next_of(*all[static_cast<std::size_t>(i)], mirror_step::kind::connected);
+        });
         CHECK(wire.connections() <= 2);
 
         writer writes(etcd, "/p/7/");
@@ -201,7 +200,9 @@ TEST_CASE("watch hub: a watch that is denied takes no other with it, and heals w
         client c(executor, options);
         mirror allowed(c, key_range::prefix("/mine/"));
         co_await next_of(allowed, mirror_step::kind::connected);
-        watcher denied(c, key_range::prefix("/theirs/"));
+        watch_options from_start;   // from the present it could begin after the change below
+        from_start.start_revision = 1;
+        watcher denied(c, key_range::prefix("/theirs/"), from_start);
         auto refused = co_await outcome(denied.next());
         REQUIRE(refused.has_error());
         CHECK(refused.error() == server_errc::permission_denied);

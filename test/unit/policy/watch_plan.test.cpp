@@ -202,3 +202,19 @@ TEST_CASE("watch plan: when every watch was refused it waits for a change", "[wa
     CHECK(p.wake_at() == t0 + 30s);
     CHECK(p.next(t0 + 30s) == action::open);
 }
+
+TEST_CASE("watch plan: changes in a row wait for each other as long as a stream takes, 100 ms at most", "[watch_plan]") {
+    watch_plan p = plan();
+    p.change_soon(t0);
+    CHECK(p.next(t0) == action::open);   // nothing is served yet: at once
+    p.opening(t0);
+    p.opened(t0 + 10ms);
+    p.change_soon(t0 + 1s);
+    p.change_soon(t0 + 1s + 15ms);
+    CHECK(p.next(t0 + 1s + 19ms) == action::rest);
+    CHECK(p.next(t0 + 1s + 20ms) == action::open);
+    p.opening(t0 + 1s + 20ms);
+    p.opened(t0 + 2s);
+    p.change_soon(t0 + 3s);
+    CHECK(p.wake_at() == t0 + 3s + 100ms);
+}
