@@ -42,7 +42,7 @@ struct client_options {
     /// One try of a call. etcd itself gives up after 7 s without a quorum; less hides its reason.
     std::chrono::milliseconds request_timeout{8'000};
     std::chrono::milliseconds total_timeout{20'000};    ///< A call with all its tries and pauses.
-    std::chrono::milliseconds created_timeout{5'000};   ///< Until a watch is confirmed.
+    std::chrono::milliseconds created_timeout{5'000};   ///< Until a watch is confirmed, and again for each further one of a stream.
 
     /// What a mirror calls current is at most this much older than etcd; at least 1 s. While a watch is open, one small
     /// read is sent each half of it.

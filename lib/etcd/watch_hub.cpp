@@ -199,7 +199,10 @@ void watch_hub::route(const shared_link& l) {
         if (auto* b = std::get_if<policy::watch_cursor::broken>(&item->step); b && !policy::will_not_heal(b->why.code))
             return failed(l, std::move(b->why));
         if (l->watches[item->watch]) deliver(*l, item->watch, std::move(item->step));
-        if (coming_ == l && l->meaning.answered()) serve(l);
+        if (coming_ == l) {
+            if (l->meaning.answered()) serve(l);
+            else l->io.session->expires_at(clock::now() + core_.options().created_timeout);   // many watches take their time
+        }
         if (l->closed) return;
     }
 }
