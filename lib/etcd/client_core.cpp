@@ -44,14 +44,14 @@ std::shared_ptr<client_core> client_core::make(const asio::any_io_executor& exec
 
 client_core::client_core(made_by_make, const asio::any_io_executor& executor, client_options options, std::vector<endpoint> endpoints)
     : strand_(asio::make_strand(executor)), options_(std::move(options)), rotation_(endpoints.size()),
-      tokens_(options_.auth.has_value()), token_changed_(strand_), random_(policy::system_random()) {
+      tokens_(options_.auth.has_value()), token_changed_(strand_), events_(options_.log), random_(policy::system_random()) {
     const auto connector = std::make_shared<transport::connector>(strand_, options_);
     for (endpoint& e : endpoints)
         pools_.push_back(std::make_shared<transport::session_pool>(strand_, connector, std::move(e), options_));
 }
 
-void client_core::log(log_level level, std::string_view event, std::string text) const {
-    if (options_.log) options_.log({level, event, std::move(text)});
+void client_core::log(log_level level, std::string_view event, std::string text, std::initializer_list<log_field> fields) {
+    events_.write(level, event, std::move(text), fields, clock::now());
 }
 
 asio::awaitable<bool> client_core::sleep(std::chrono::milliseconds d) {
@@ -189,12 +189,13 @@ asio::awaitable<void> client_core::fetch_token() {
     auto answer = co_await unary<wire::authenticate_response>(what, body);
     if (answer) {
         tokens_.fetched(std::move(answer->token));
-        log(log_level::debug, "token_fetched", "authenticated as " + options_.auth->username);
+        log(log_level::debug, "token_fetched", "authenticated as " + options_.auth->username, {{"user", options_.auth->username}});
     } else if (answer.error().code == server_errc::auth_not_enabled) {
         tokens_.not_enabled();
         log(log_level::info, "auth_not_enabled", "credentials were given, but etcd has authentication switched off");
     } else {
-        log(log_level::warning, "authenticate_failed", answer.error().message());
+        const std::string why = answer.error().message();
+        log(log_level::warning, "authenticate_failed", why, {{"cause", why}});
         tokens_.fetch_failed(answer.error(), clock::now());
     }
     token_changed_.notify_all();

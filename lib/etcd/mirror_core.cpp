@@ -79,7 +79,8 @@ asio::awaitable<result<mirror_step>> mirror_core::next() {
         }
         if (auto* up = std::get_if<watch_loop::connected>(&step)) {
             if (co_await store_went_back(up->header)) {
-                core_->log(log_level::warning, "store_replaced", "the store at " + up->endpoint + " is another one or seems to have gone back; loading again");
+                core_->log(log_level::warning, "store_replaced", "the store at " + up->endpoint + " is another one or seems to have gone back; loading again",
+                           {{"endpoint", up->endpoint}});
                 list_needed_ = true;
                 continue;
             }
@@ -92,10 +93,12 @@ asio::awaitable<result<mirror_step>> mirror_core::next() {
         }
         if (auto* down = std::get_if<watch_loop::interrupted>(&step)) {
             if (co_await transport::was_cancelled()) co_return cancelled();
-            core_->log(log_level::warning, "watch_interrupted", down->why.message());
+            const std::string why = down->why.message();
+            core_->log(log_level::warning, "watch_interrupted", why, {{"cause", why}, {"pause_ms", std::to_string(down->pause.count())}});
             co_return interrupted(std::move(down->why), down->pause);
         }
-        core_->log(log_level::info, "history_lost", "the revisions after " + std::to_string(replica_.revision()) + " were compacted; loading again");
+        core_->log(log_level::info, "history_lost", "the revisions after " + std::to_string(replica_.revision()) + " were compacted; loading again",
+                   {{"revision", std::to_string(replica_.revision())}});
         list_needed_ = true;
     }
 }
@@ -138,7 +141,8 @@ asio::awaitable<result<mirror_step>> mirror_core::load() {
     if (!listed) {
         if (co_await transport::was_cancelled()) co_return cancelled();
         pause_ = list_backoff_.failed(client_core::clock::now());
-        core_->log(log_level::warning, "load_failed", listed.error().message());
+        const std::string why = listed.error().message();
+        core_->log(log_level::warning, "load_failed", why, {{"cause", why}, {"pause_ms", std::to_string(pause_.count())}});
         co_return interrupted(listed.error(), pause_);
     }
     list_backoff_.succeeded(client_core::clock::now());
@@ -157,7 +161,8 @@ asio::awaitable<result<mirror_step>> mirror_core::load() {
     listed_once_ = true;
     list_needed_ = false;
     watch_.restart(s.revision + 1);
-    core_->log(log_level::info, "loaded", std::to_string(replica_.size()) + " keys at revision " + std::to_string(s.revision));
+    core_->log(log_level::info, "loaded", std::to_string(replica_.size()) + " keys at revision " + std::to_string(s.revision),
+               {{"keys", std::to_string(replica_.size())}, {"revision", std::to_string(s.revision)}});
     co_return s;
 }
 

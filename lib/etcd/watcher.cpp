@@ -36,7 +36,8 @@ struct watcher::impl {
             if (auto* down = std::get_if<etcd::watch_loop::interrupted>(&step)) {
                 if (co_await transport::was_cancelled()) co_return error{asio::error::operation_aborted, "watch"};
                 if (will_not_heal(down->why.code)) co_return std::move(down->why);
-                core->log(log_level::warning, "watch_interrupted", down->why.message());
+                const std::string why = down->why.message();
+                core->log(log_level::warning, "watch_interrupted", why, {{"cause", why}, {"pause_ms", std::to_string(down->pause.count())}});
             }
         }
     }
