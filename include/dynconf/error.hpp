@@ -34,6 +34,7 @@ enum class errc {
     not_acknowledged,         ///< A watch that was not confirmed within its created_timeout.
     watch_ended,              ///< The server ended a watch without saying why.
     history_lost,             ///< The wanted revisions were compacted; load again.
+    marker_taken,             ///< A marker that had its write already, or was fenced; nothing was executed.
     // configuration
     schema_violation,         ///< A value that its schema refuses.
     required_missing,         ///< A required setting has no value.
@@ -90,6 +91,8 @@ namespace dynconf {
 struct error {
     error_code code;
     std::string detail;
+    /// It was a write, and etcd may have executed it, or may still do so. False: surely not. See `as_outcome`.
+    bool in_doubt = false;
 
     /// "<detail>: <code's message>"; each alone when there is no detail, or when it holds the message already.
     DYNCONF_API std::string message() const;
@@ -106,6 +109,8 @@ public:
     explicit exception(error e);
     const error_code& code() const noexcept { return error_.code; }
     const std::string& detail() const noexcept { return error_.detail; }
+    /// `error::in_doubt`
+    bool in_doubt() const noexcept { return error_.in_doubt; }
     const char* what() const noexcept override { return what_.c_str(); }
 
 private:

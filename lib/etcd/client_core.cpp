@@ -20,7 +20,8 @@ std::chrono::milliseconds server_limit(std::chrono::milliseconds limit) {
 error in_context(error e, const call& what, const std::string& where) {
     std::string detail = std::string(what.name) + " at " + where;
     if (!e.detail.empty()) detail += ": " + e.detail;
-    return {e.code, std::move(detail)};
+    if (e.in_doubt) detail += " (it may have been executed)";
+    return {e.code, std::move(detail), e.in_doubt};
 }
 
 /// A call may see its token refused because it expired and once more because users changed meanwhile.
@@ -128,8 +129,9 @@ asio::awaitable<result<void>> client_core::perform(const call& what, const std::
         auto outcome = co_await attempt(what, body, answer, index, use.token, due);
         if (outcome) co_return result<void>();
         failure failed = outcome.error();
+        failed.why.in_doubt = policy::leaves_in_doubt(what.safety, failed.how_far, failed.why.code);
         if (co_await transport::was_cancelled())
-            co_return in_context({asio::error::operation_aborted, {}}, what, where);
+            co_return in_context({asio::error::operation_aborted, {}, failed.why.in_doubt}, what, where);
 
         policy::verdict verdict = policy::decide(what.safety, failed.how_far, failed.why.code);
         if (verdict == policy::verdict::refresh_token) {
@@ -141,11 +143,7 @@ asio::awaitable<result<void>> client_core::perform(const call& what, const std::
         if (verdict == policy::verdict::refresh_token) continue;
         if (policy::member_is_unfit(failed.why.code)) rotation_.failed(index);
         error why = in_context(std::move(failed.why), what, where);
-        if (verdict == policy::verdict::give_up) {
-            if (what.safety == policy::safety::at_most_once && !policy::surely_not_executed(failed.how_far, why.code))
-                why.detail += " (it may have been executed)";
-            co_return why;
-        }
+        if (verdict == policy::verdict::give_up) co_return why;
 
         ++tries;
         if (tries >= options_.max_rounds * pools_.size()) {
