@@ -35,15 +35,16 @@ public:
     decltype(auto) value() const& { return result_.value(); }
     decltype(auto) value() && { return std::move(result_).value(); }
 
-    /// Why it was not, or why nobody knows; without a code when it was executed. errc's operation_aborted of Asio: the
-    /// operation was cancelled.
+    /// Why it was not, or why nobody knows; without a code when it was executed. Asio's operation_aborted: it was cancelled.
     dynconf::error error() const { return result_ ? dynconf::error() : result_.error(); }
 
     /// Calls the one that fits, so that none is forgotten: `executed(value)` (without it for void), `not_executed(error)` or
-    /// `unknown(error)`. All return the same type.
+    /// `unknown(error)`. Returns what the last two have in common, to which the first one's converts.
     template <class Executed, class NotExecuted, class Unknown>
-    auto match(Executed&& when_executed, NotExecuted&& when_not, Unknown&& when_unknown) const {
-        if (!result_) return result_.error().in_doubt ? when_unknown(result_.error()) : when_not(result_.error());
+    auto match(Executed&& when_executed, NotExecuted&& when_not, Unknown&& when_unknown) const
+        -> std::common_type_t<std::invoke_result_t<NotExecuted&, const dynconf::error&>, std::invoke_result_t<Unknown&, const dynconf::error&>> {
+        if (unknown()) return when_unknown(error());
+        if (not_executed()) return when_not(error());
         if constexpr (std::is_void_v<T>) return when_executed();
         else return when_executed(*result_);
     }
