@@ -71,6 +71,12 @@ bool leaves_in_doubt(safety kind, stage how_far, const error_code& code) noexcep
     return kind == safety::at_most_once && !surely_not_executed(how_far, code);
 }
 
+bool will_not_heal(const error_code& code) noexcept {
+    return !member_is_unfit(code) && !token_was_refused(code) && code != boost::asio::error::operation_aborted;
+}
+
+bool needs_patience(const error_code& code) noexcept { return will_not_heal(code) || code == errc::gateway_disabled; }
+
 verdict decide(safety kind, stage how_far, const error_code& code) noexcept {
     if (how_far == stage::answered && token_was_refused(code)) return verdict::refresh_token;
     if (!member_is_unfit(code)) return verdict::give_up;

@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -64,6 +65,9 @@ public:
         return count;
     }
 
+    /// Connections that were ever opened through it.
+    std::size_t accepted() const noexcept { return accepted_; }
+
 private:
     using tcp = boost::asio::ip::tcp;
     struct wire {
@@ -100,6 +104,7 @@ private:
     boost::asio::awaitable<void> serve(std::shared_ptr<wire> w) {
         open_.insert(w);
         if (budget_) w->left = budget_();
+        ++accepted_;
         auto [ec] = co_await w->far.async_connect(to_, as_result);
         if (ec) {
             w->close();
@@ -128,6 +133,7 @@ private:
     std::set<std::shared_ptr<wire>> open_;
     bool cut_ = false;
     std::function<std::size_t()> budget_;
+    std::atomic<std::size_t> accepted_{0};
     std::uint16_t port_ = 0;
     std::optional<tcp::acceptor> acceptor_;   // touched, like all above, by the thread only; gone when it ends
     io_threads thread_{1};
