@@ -21,7 +21,8 @@ std::chrono::milliseconds server_limit(std::chrono::milliseconds limit) {
 error in_context(error e, const call& what, const std::string& where) {
     std::string detail = std::string(what.name) + " at " + where;
     if (!e.detail.empty()) detail += ": " + e.detail;
-    return {e.code, std::move(detail)};
+    if (e.in_doubt) detail += " (it may have been executed)";
+    return {e.code, std::move(detail), e.in_doubt};
 }
 
 /// A call may see its token refused because it expired and once more because users changed meanwhile.
@@ -46,7 +47,7 @@ std::shared_ptr<client_core> client_core::make(const asio::any_io_executor& exec
 
 client_core::client_core(made_by_make, const asio::any_io_executor& executor, client_options options, std::vector<endpoint> endpoints)
     : strand_(asio::make_strand(executor)), options_(std::move(options)), rotation_(endpoints.size()),
-      tokens_(options_.auth.has_value()), token_changed_(strand_), random_(policy::system_random()) {
+      tokens_(options_.auth.has_value()), token_changed_(strand_), events_(options_.log), random_(policy::system_random()) {
     const auto connector = std::make_shared<transport::connector>(strand_, options_);
     for (endpoint& e : endpoints)
         pools_.push_back(std::make_shared<transport::session_pool>(strand_, connector, std::move(e), options_));
@@ -55,8 +56,8 @@ client_core::client_core(made_by_make, const asio::any_io_executor& executor, cl
 
 client_core::~client_core() = default;
 
-void client_core::log(log_level level, std::string_view event, std::string text) const {
-    if (options_.log) options_.log({level, event, std::move(text)});
+void client_core::log(log_level level, std::string_view event, std::string text, std::initializer_list<log_field> fields) {
+    events_.write(level, event, std::move(text), fields, clock::now());
 }
 
 asio::awaitable<bool> client_core::sleep(std::chrono::milliseconds d) {
@@ -133,8 +134,9 @@ asio::awaitable<result<void>> client_core::perform(const call& what, const std::
         auto outcome = co_await attempt(what, body, answer, index, use.token, due);
         if (outcome) co_return result<void>();
         failure failed = outcome.error();
+        failed.why.in_doubt = policy::leaves_in_doubt(what.safety, failed.how_far, failed.why.code);
         if (co_await transport::was_cancelled())
-            co_return in_context({asio::error::operation_aborted, {}}, what, where);
+            co_return in_context({asio::error::operation_aborted, {}, failed.why.in_doubt}, what, where);
 
         policy::verdict verdict = policy::decide(what.safety, failed.how_far, failed.why.code);
         if (verdict == policy::verdict::refresh_token) {
@@ -146,11 +148,7 @@ asio::awaitable<result<void>> client_core::perform(const call& what, const std::
         if (verdict == policy::verdict::refresh_token) continue;
         if (policy::member_is_unfit(failed.why.code)) rotation_.failed(index);
         error why = in_context(std::move(failed.why), what, where);
-        if (verdict == policy::verdict::give_up) {
-            if (what.safety == policy::safety::at_most_once && !policy::surely_not_executed(failed.how_far, why.code))
-                why.detail += " (it may have been executed)";
-            co_return why;
-        }
+        if (verdict == policy::verdict::give_up) co_return why;
 
         ++tries;
         if (tries >= options_.max_rounds * pools_.size()) {
@@ -208,12 +206,13 @@ asio::awaitable<void> client_core::fetch_token() {
     auto answer = co_await unary<wire::authenticate_response>(what, body);
     if (answer) {
         tokens_.fetched(std::move(answer->token));
-        log(log_level::debug, "token_fetched", "authenticated as " + options_.auth->username);
+        log(log_level::debug, "token_fetched", "authenticated as " + options_.auth->username, {{"user", options_.auth->username}});
     } else if (answer.error().code == server_errc::auth_not_enabled) {
         tokens_.not_enabled();
         log(log_level::info, "auth_not_enabled", "credentials were given, but etcd has authentication switched off");
     } else {
-        log(log_level::warning, "authenticate_failed", answer.error().message());
+        const std::string why = answer.error().message();
+        log(log_level::warning, "authenticate_failed", why, {{"cause", why}});
         tokens_.fetch_failed(answer.error(), clock::now());
     }
     token_changed_.notify_all();

@@ -9,12 +9,14 @@
 #include "etcd/spawn.hpp"
 #include "policy/backoff.hpp"
 #include "policy/endpoint_rotation.hpp"
+#include "policy/event_log.hpp"
 #include "policy/retry.hpp"
 #include "policy/token_state.hpp"
 #include "transport/condition.hpp"
 #include "transport/session_pool.hpp"
 
 #include <chrono>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -84,7 +86,7 @@ public:
     /// Waits; false when cancelled.
     asio::awaitable<bool> sleep(std::chrono::milliseconds d);
     const policy::random_source& random() const noexcept { return random_; }
-    void log(log_level level, std::string_view event, std::string text) const;
+    void log(log_level level, std::string_view event, std::string text, std::initializer_list<log_field> fields = {});
 
 private:
     struct made_by_make {};
@@ -116,6 +118,7 @@ private:
     policy::endpoint_rotation rotation_;
     policy::token_state tokens_;
     transport::condition token_changed_;
+    policy::event_log events_;
     policy::random_source random_;
     std::unique_ptr<watch_hub> watches_;   // uses all of the above
 };

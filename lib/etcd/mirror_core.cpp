@@ -85,7 +85,8 @@ asio::awaitable<result<mirror_step>> mirror_core::next() {
                 if (co_await transport::was_cancelled()) co_return cancelled();
                 out = interrupted(std::move(down->why), down->pause);
             } else {
-                core_->log(log_level::info, "history_lost", "the revisions after " + std::to_string(replica_.known()) + " were compacted; loading again");
+                core_->log(log_level::info, "history_lost", "the revisions after " + std::to_string(replica_.known()) + " were compacted; loading again",
+                           {{"revision", std::to_string(replica_.known())}});
                 list_again(mirror_step::reason::compacted);
             }
         }
@@ -151,7 +152,8 @@ mirror_core::maybe_step mirror_core::on(watch_subscription::batch& news) {
 asio::awaitable<mirror_core::maybe_step> mirror_core::on(watch_subscription::connected& up) {
     watched_ = true;
     if (co_await store_went_back(up.header)) {
-        core_->log(log_level::warning, "store_replaced", "the store at " + up.endpoint + " is another one or seems to have gone back; loading again");
+        core_->log(log_level::warning, "store_replaced", "the store at " + up.endpoint + " is another one or seems to have gone back; loading again",
+                   {{"endpoint", up.endpoint}});
         list_again(mirror_step::reason::store_replaced);
         co_return std::nullopt;
     }
@@ -168,7 +170,8 @@ asio::awaitable<mirror_core::maybe_step> mirror_core::on(watch_subscription::con
 
 mirror_core::maybe_step mirror_core::on(const watch_subscription::probed& proof) {
     if (proof.header.cluster_id != replica_.cluster_id() || proof.header.revision < replica_.known()) {
-        core_->log(log_level::warning, "store_replaced", "the store is another one or has gone back to revision " + std::to_string(proof.header.revision) + "; loading again");
+        core_->log(log_level::warning, "store_replaced", "the store is another one or has gone back to revision " + std::to_string(proof.header.revision) + "; loading again",
+                   {{"endpoint", endpoint_}});
         list_again(mirror_step::reason::store_replaced);
         return std::nullopt;
     }
@@ -212,7 +215,8 @@ asio::awaitable<mirror_core::maybe_step> mirror_core::look() {
             break;
         case policy::catch_up::action::reload:
             if (!found) break;   // nobody answers, so there is nothing to load either
-            core_->log(log_level::warning, "watch_incomplete", missing + "; loading again");
+            core_->log(log_level::warning, "watch_incomplete", missing + "; loading again",
+                       {{"revision", std::to_string(replica_.known())}});
             list_again(mirror_step::reason::repaired);
             break;
     }
@@ -271,7 +275,8 @@ asio::awaitable<result<mirror_core::maybe_step>> mirror_core::load() {
         if (co_await transport::was_cancelled()) co_return cancelled();
         const error_code why = listed.error().code;
         pause_ = policy::needs_patience(why) ? core_->options().slow_retry : list_backoff_.failed(clock::now());
-        core_->log(log_level::warning, "load_failed", listed.error().message());
+        const std::string words = listed.error().message();
+        core_->log(log_level::warning, "load_failed", words, {{"cause", words}, {"pause_ms", std::to_string(pause_.count())}});
         maybe_step failed = interrupted(listed.error(), pause_);
         co_return failed;
     }
@@ -295,7 +300,8 @@ asio::awaitable<result<mirror_core::maybe_step>> mirror_core::load() {
     out->good_until = freshness_.good_until();
     watch_.restart(revision + 1);
     next_verification(clock::now());
-    core_->log(log_level::info, "loaded", std::to_string(replica_.size()) + " keys at revision " + std::to_string(revision));
+    core_->log(log_level::info, "loaded", std::to_string(replica_.size()) + " keys at revision " + std::to_string(revision),
+               {{"keys", std::to_string(replica_.size())}, {"revision", std::to_string(revision)}});
     if (out->why == mirror_step::reason::repaired && out->events.empty()) out.reset();   // a false alarm
     co_return out;
 }
@@ -318,16 +324,19 @@ asio::awaitable<void> mirror_core::verify() {
     keys.revision = replica_.known();
     auto listed = co_await list(keys, brief{*endpoint, std::min(freshness_.deadline(), now + core_->options().request_timeout)});
     if (!listed) {
-        core_->log(log_level::debug, "not_verified", listed.error().message());   // again next time
+        const std::string why = listed.error().message();
+        core_->log(log_level::debug, "not_verified", why, {{"cause", why}});   // again next time
         co_return;
     }
     const auto differences = replica_.differences(listed->kvs);
     if (differences.empty()) {
-        core_->log(log_level::debug, "content_verified", std::to_string(replica_.size()) + " keys at revision " + std::to_string(keys.revision));
+        core_->log(log_level::debug, "content_verified", std::to_string(replica_.size()) + " keys at revision " + std::to_string(keys.revision),
+                   {{"keys", std::to_string(replica_.size())}, {"revision", std::to_string(keys.revision)}});
         co_return;
     }
     core_->log(log_level::error, "content_differed", std::to_string(differences.size()) + " keys at revision " + std::to_string(keys.revision)
-                   + " are not those of etcd, the first is \"" + differences.front() + "\"; loading again");
+                   + " are not those of etcd, the first is \"" + differences.front() + "\"; loading again",
+               {{"key", differences.front()}, {"keys", std::to_string(differences.size())}, {"revision", std::to_string(keys.revision)}});
     list_again(mirror_step::reason::repaired);
 }
 

@@ -78,7 +78,7 @@ void watch_hub::probe_soon() {
 }
 
 void watch_hub::distrust(const error& why) {
-    core_.log(log_level::warning, "watch_distrusted", why.message());
+    core_.log(log_level::warning, "watch_distrusted", why.message(), {{"cause", why.message()}});
     plan_.suspect();
     moved_.notify_all();
 }
@@ -271,8 +271,9 @@ void watch_hub::failed(const shared_link& l, error why) {
     const auto pause = served ? plan_.lost(now, why.code) : plan_.open_failed(now, why.code);
     moved_.notify_all();
     if (why.code == asio::error::operation_aborted) return;
-    if (serving_) return core_.log(log_level::info, "watch_not_replaced", why.message());
-    core_.log(log_level::warning, "watch_interrupted", why.message());
+    if (serving_) return core_.log(log_level::info, "watch_not_replaced", why.message(), {{"cause", why.message()}});
+    core_.log(log_level::warning, "watch_interrupted", why.message(),
+              {{"cause", why.message()}, {"pause_ms", std::to_string(pause.count())}});
     for (watch_subscription* s : subscriptions_) s->on_interrupted(why, pause);
 }
 
@@ -312,7 +313,8 @@ asio::awaitable<void> watch_hub::probe() {
     }
     if (!answer) {
         if (co_await transport::was_cancelled()) co_return;
-        core_.log(log_level::warning, "probe_failed", answer.error().message());
+        const std::string why = answer.error().message();
+        core_.log(log_level::warning, "probe_failed", why, {{"cause", why}});
         plan_.probe_failed();
         co_return;
     }

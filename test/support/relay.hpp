@@ -13,9 +13,11 @@
 
 #include "support/io_threads.hpp"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -49,6 +51,10 @@ public:
             close_all();
         });
     }
+    /// From now on each new connection is cut after as many bytes, both ways together, as this says for it.
+    void cut_after(std::function<std::size_t()> bytes) {
+        on_thread([this, &bytes] { budget_ = std::move(bytes); });
+    }
     void mend() {
         on_thread([this] { cut_ = false; });
     }
@@ -72,6 +78,7 @@ private:
             far.close(ignored);
         }
         tcp::socket near, far;
+        std::size_t left = static_cast<std::size_t>(-1);
     };
     static constexpr auto as_result = boost::asio::as_tuple(boost::asio::use_awaitable);
     static inline const boost::asio::ip::address loopback = boost::asio::ip::address_v4::loopback();
@@ -96,6 +103,7 @@ private:
     }
     boost::asio::awaitable<void> serve(std::shared_ptr<wire> w) {
         open_.insert(w);
+        if (budget_) w->left = budget_();
         ++accepted_;
         auto [ec] = co_await w->far.async_connect(to_, as_result);
         if (ec) {
@@ -112,9 +120,11 @@ private:
         for (;;) {
             auto [ec, n] = co_await from.async_read_some(boost::asio::buffer(piece), as_result);
             if (ec) break;
+            const std::size_t some = std::min(n, w->left);
+            w->left -= some;
             auto [failed, written] =
-                co_await boost::asio::async_write(to, boost::asio::buffer(piece.data(), n), as_result);
-            if (failed) break;
+                co_await boost::asio::async_write(to, boost::asio::buffer(piece.data(), some), as_result);
+            if (failed || w->left == 0) break;
         }
         w->close();
     }
@@ -122,6 +132,7 @@ private:
     tcp::endpoint to_;
     std::set<std::shared_ptr<wire>> open_;
     bool cut_ = false;
+    std::function<std::size_t()> budget_;
     std::atomic<std::size_t> accepted_{0};
     std::uint16_t port_ = 0;
     std::optional<tcp::acceptor> acceptor_;   // touched, like all above, by the thread only; gone when it ends

@@ -115,6 +115,11 @@ TEST_CASE("retry: what an error means for a read and for a write", "[policy]") {
         CHECK(policy::decide(safety::repeatable, stage::sent, r.code) == unsent);
         CHECK(policy::decide(safety::at_most_once, stage::sent, r.code) == stop);
         CHECK_FALSE(policy::surely_not_executed(stage::sent, r.code));
+
+        CHECK(policy::leaves_in_doubt(safety::at_most_once, stage::sent, r.code));
+        CHECK(policy::leaves_in_doubt(safety::at_most_once, stage::answered, r.code) != r.sure);
+        CHECK_FALSE(policy::leaves_in_doubt(safety::at_most_once, stage::not_sent, r.code));
+        CHECK_FALSE(policy::leaves_in_doubt(safety::repeatable, stage::sent, r.code));
     }
 }
 
