@@ -107,7 +107,7 @@ asio::awaitable<bool> mirror_core::store_went_back(const response_header& confir
     range_options count;
     count.count_only = true;
     const key_range any = key_range::key(ranges_.front().first());
-    auto newest = co_await range_once(*core_, any, count);
+    auto newest = co_await range_once(*core_, any, count, asked_by::library);
     // Where nobody can tell, a load does: it costs a list and is never wrong.
     co_return !newest || newest->header.revision < replica_.revision();
 }
@@ -116,7 +116,7 @@ asio::awaitable<result<range_response>> mirror_core::list() {
     range_response whole;
     range_options options;
     for (const key_range& range : ranges_) {
-        auto part = co_await range_pages(*core_, range, options);
+        auto part = co_await range_pages(*core_, range, options, asked_by::library);
         if (!part) co_return part.error();
         if (options.revision == 0) {   // all further ranges at the revision of the first
             whole.header = part->header;
@@ -132,14 +132,17 @@ asio::awaitable<result<range_response>> mirror_core::list() {
 asio::awaitable<result<mirror_step>> mirror_core::load() {
     if (pause_.count() > 0 && !co_await core_->sleep(pause_)) co_return cancelled();
     pause_ = std::chrono::milliseconds(0);
+    const bool reachable = co_await core_->until_reachable();
+    if (!reachable) co_return cancelled();
     auto listed = co_await list();
     for (unsigned tries = 1; !listed && listed.error().code == server_errc::compacted && tries < most_list_tries; ++tries)
         listed = co_await list();
     if (!listed) {
         if (co_await transport::was_cancelled()) co_return cancelled();
-        pause_ = list_backoff_.failed(client_core::clock::now());
+        // While all endpoints are down until_reachable() is the pause.
+        if (!core_->all_endpoints_down()) pause_ = list_backoff_.failed(client_core::clock::now());
         core_->log(log_level::warning, "load_failed", listed.error().message());
-        co_return interrupted(listed.error(), pause_);
+        co_return interrupted(listed.error(), std::max(pause_, core_->next_try_in()));
     }
     list_backoff_.succeeded(client_core::clock::now());
 

@@ -42,6 +42,8 @@ asio::awaitable<watch_loop::step> watch_loop::next() {
             if (!co_await core_->sleep(pause_)) co_return interrupted{{asio::error::operation_aborted, "watch"}, pause_};
             pause_ = std::chrono::milliseconds(0);
         }
+        const bool reachable = co_await core_->until_reachable();
+        if (!reachable) co_return interrupted{{asio::error::operation_aborted, "watch"}, pause_};
         auto opened = co_await open();
         if (!opened) co_return fail(opened.error());
     }
@@ -93,6 +95,7 @@ std::optional<watch_loop::step> watch_loop::take_messages() {
                 stream_->session->no_deadline();
                 confirmed_at_ = client_core::clock::now();
                 backoff_.succeeded(*confirmed_at_);
+                core_->endpoint_worked(stream_->index);
                 other = connected{c.header, stream_->endpoint};
             },
             [&](policy::watch_cursor::apply& a) {
@@ -123,8 +126,8 @@ std::optional<watch_loop::step> watch_loop::take_messages() {
 watch_loop::step watch_loop::fail(error why) {
     if (stream_) {
         if (core_->has_credentials() && policy::token_was_refused(why.code)) core_->token_refused(stream_->token);
-        if (policy::member_is_unfit(why.code)) core_->endpoint_failed(stream_->index);
         why.detail = "watch at " + stream_->endpoint + (why.detail.empty() ? "" : ": " + why.detail);
+        if (policy::member_is_unfit(why.code)) core_->endpoint_failed(stream_->index, why);
         stream_.reset();
     }
     ended_.reset();
@@ -137,6 +140,9 @@ watch_loop::step watch_loop::fail(error why) {
         token_renewed_ = false;
     }
     confirmed_at_.reset();
+    // While all endpoints are down until_reachable() is the pause.
+    if (policy::member_is_unfit(why.code) && core_->all_endpoints_down())
+        return interrupted{std::move(why), core_->next_try_in()};
     // A fresh token deserves one try at once. Every endpoint gets one, too; after each round of them comes a pause.
     const bool renew = policy::token_was_refused(why.code) && core_->has_credentials() && !std::exchange(token_renewed_, true);
     const bool round_over = ++failed_in_row_ % core_->endpoint_count() == 0 || !policy::member_is_unfit(why.code);

@@ -51,6 +51,12 @@ public:
     void mend() {
         on_thread([this] { cut_ = false; });
     }
+    /// Connections that came, refused ones too.
+    std::size_t accepted() {
+        std::size_t count = 0;
+        on_thread([&] { count = accepted_; });
+        return count;
+    }
     /// Open connections through it.
     std::size_t connections() {
         std::size_t count = 0;
@@ -84,6 +90,7 @@ private:
         for (;;) {
             auto [ec, socket] = co_await acceptor_->async_accept(as_result);
             if (!acceptor_->is_open()) break;
+            if (!ec) ++accepted_;
             if (ec || cut_) continue;   // closes it
             auto made = std::make_shared<wire>(std::move(socket));
             boost::asio::co_spawn(thread_.get_executor(), serve(std::move(made)), boost::asio::detached);
@@ -117,6 +124,7 @@ private:
     tcp::endpoint to_;
     std::set<std::shared_ptr<wire>> open_;
     bool cut_ = false;
+    std::size_t accepted_ = 0;
     std::uint16_t port_ = 0;
     std::optional<tcp::acceptor> acceptor_;   // touched, like all above, by the thread only; gone when it ends
     io_threads thread_{1};
