@@ -39,10 +39,21 @@ struct retry_budget_options {
     double per_success = 0.1;   ///< Gained by a call whose first try works.
 };
 
+/// Endpoints beyond those in `client_options::endpoints`, which are kept whatever is found.
+struct discovery_options {
+    /// Ask the cluster for its members' client URLs. One is used once it has answered there as a member of the same
+    /// cluster, no learner and with a leader, and no longer when the cluster does not list it any more. A plain URL is not
+    /// used beside an https one. Done while a watch is open.
+    bool members = false;
+    /// The list is asked for again about this often (20 % at random).
+    std::chrono::milliseconds refresh{5 * 60'000};
+};
+
 struct client_options {
     /// See `endpoint`. The first is used while it works, then the first that does. One that failed is left out, for longer
     /// each time, until a probe of it works; while a watch is open such probes are made.
     std::vector<std::string> endpoints{"http://127.0.0.1:2379"};
+    discovery_options discovery;
     /// Password login. The token is fetched when first needed and again when the server refuses it.
     std::optional<credentials> auth;
     tls_options tls;

@@ -17,16 +17,16 @@ std::chrono::milliseconds server_limit(std::chrono::milliseconds limit) {
     return std::max(std::chrono::milliseconds(1), limit - std::max(limit / 20, std::chrono::milliseconds(1)));
 }
 
+/// A call may see its token refused because it expired and once more because users changed meanwhile.
+constexpr unsigned most_refreshes = 3;
+
+}  // namespace
+
 error in_context(error e, const call& what, const std::string& where) {
     std::string detail = std::string(what.name) + " at " + where;
     if (!e.detail.empty()) detail += ": " + e.detail;
     return {e.code, std::move(detail)};
 }
-
-/// A call may see its token refused because it expired and once more because users changed meanwhile.
-constexpr unsigned most_refreshes = 3;
-
-}  // namespace
 
 std::shared_ptr<client_core> client_core::make(const asio::any_io_executor& executor, client_options options) {
     std::vector<endpoint> endpoints;
@@ -38,17 +38,19 @@ std::shared_ptr<client_core> client_core::make(const asio::any_io_executor& exec
     if (endpoints.empty()) throw std::invalid_argument("dynconf: no endpoint was given");
     if (options.auth && options.auth->username.empty()) throw std::invalid_argument("dynconf: credentials without a user name");
     if (options.page_size < 1) throw std::invalid_argument("dynconf: page_size must be positive");
+    if (options.discovery.refresh <= std::chrono::milliseconds(0))
+        throw std::invalid_argument("dynconf: discovery.refresh must be positive");
     if (options.max_connections == 0) throw std::invalid_argument("dynconf: max_connections must be positive");
     return std::make_shared<client_core>(made_by_make{}, executor, std::move(options), std::move(endpoints));
 }
 
 client_core::client_core(made_by_make, const asio::any_io_executor& executor, client_options options, std::vector<endpoint> endpoints)
-    : strand_(asio::make_strand(executor)), options_(std::move(options)), random_(policy::system_random()),
+    : strand_(asio::make_strand(executor)), options_(std::move(options)),
+      connector_(std::make_shared<transport::connector>(strand_, options_)), configured_(endpoints.size()), random_(policy::system_random()),
       health_(endpoints.size(), options_.backoff, random_), retries_(options_.retry_budget),
       tokens_(options_.auth.has_value()), token_changed_(strand_), health_changed_(strand_) {
-    const auto connector = std::make_shared<transport::connector>(strand_, options_);
     for (endpoint& e : endpoints)
-        pools_.push_back(std::make_shared<transport::session_pool>(strand_, connector, std::move(e), options_));
+        pools_.push_back(std::make_shared<transport::session_pool>(strand_, connector_, std::move(e), options_));
 }
 
 void client_core::log(log_level level, std::string_view event, std::string text) const {

@@ -14,6 +14,7 @@
 #include "policy/token_state.hpp"
 #include "transport/condition.hpp"
 #include "transport/session_pool.hpp"
+#include "wire/messages.hpp"
 
 #include <boost/asio/cancellation_signal.hpp>
 
@@ -39,6 +40,9 @@ struct call {
     /// pauses. until_reachable() says when to ask again.
     bool background = false;
 };
+
+/// Says which call of whom failed.
+error in_context(error e, const call& what, const std::string& where);
 
 /// The shared heart of a client: endpoints, sessions, token, retries. All members but make(), executor() and options()
 /// are for coroutines on its strand.
@@ -156,8 +160,16 @@ private:
     error unreachable(const call& what) const;
 
     void start_prober();
-    asio::awaitable<void> probe_ejected();
+    asio::awaitable<void> look_after_endpoints();
+    /// When there is something to do next; none: not before an endpoint fails.
+    std::optional<time_point> next_care() const;
     asio::awaitable<void> probe(std::size_t index);
+    /// What a member says of itself; an error where it is not fit to serve.
+    asio::awaitable<result<status_response>> status_of(std::size_t index);
+
+    asio::awaitable<void> learn_members();
+    std::vector<endpoint> usable(const std::vector<wire::member>& members) const;
+    std::size_t number_of(const endpoint& e);
 
     asio::awaitable<boost::system::result<void, failure>> attempt(const call& what, const std::string& body, reply& answer, std::size_t index,
                                                    std::string_view token, time_point due);
@@ -168,7 +180,9 @@ private:
 
     strand strand_;
     client_options options_;
-    std::vector<std::shared_ptr<transport::session_pool>> pools_;   // one for each endpoint
+    std::shared_ptr<transport::connector> connector_;
+    std::vector<std::shared_ptr<transport::session_pool>> pools_;   // one for each endpoint, the configured ones first
+    std::size_t configured_;
     policy::random_source random_;
     policy::endpoint_health health_;
     policy::retry_budget retries_;
@@ -178,7 +192,8 @@ private:
     transport::condition token_changed_;
     transport::condition health_changed_;
     std::size_t uses_ = 0;
-    std::shared_ptr<asio::cancellation_signal> prober_;   // null while there is none
+    time_point learn_at_{};   // the list of members
+    std::shared_ptr<asio::cancellation_signal> prober_;   // ends look_after_endpoints(); null while that does not run
 };
 
 }  // namespace dynconf::etcd

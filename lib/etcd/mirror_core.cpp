@@ -132,8 +132,12 @@ asio::awaitable<result<range_response>> mirror_core::list() {
 asio::awaitable<result<mirror_step>> mirror_core::load() {
     if (pause_.count() > 0 && !co_await core_->sleep(pause_)) co_return cancelled();
     pause_ = std::chrono::milliseconds(0);
+    // Others may have found out before: then nobody has told the caller yet.
+    if (core_->all_endpoints_down() && !std::exchange(told_, true))
+        co_return interrupted(core_->last_failure(), core_->next_try_in());
     const bool reachable = co_await core_->until_reachable();
     if (!reachable) co_return cancelled();
+    told_ = true;
     auto listed = co_await list();
     for (unsigned tries = 1; !listed && listed.error().code == server_errc::compacted && tries < most_list_tries; ++tries)
         listed = co_await list();
@@ -145,6 +149,7 @@ asio::awaitable<result<mirror_step>> mirror_core::load() {
         co_return interrupted(listed.error(), std::max(pause_, core_->next_try_in()));
     }
     list_backoff_.succeeded(client_core::clock::now());
+    told_ = false;
 
     mirror_step s;
     s.revision = listed->header.revision;

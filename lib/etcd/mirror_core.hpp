@@ -36,6 +36,7 @@ private:
     policy::replica replica_;
     policy::backoff list_backoff_;
     std::chrono::milliseconds pause_{0};
+    bool told_ = false;   // that there is nothing to load from
     bool listed_once_ = false;
     bool list_needed_ = true;
 };

@@ -14,14 +14,17 @@ namespace {
 
 constexpr std::chrono::milliseconds most_for_a_probe{2'000};
 
-/// It answered, as a member that can serve does: with its status, or with a refusal of this caller.
-bool can_serve(const result<status_response>& answer) {
-    if (!answer) {
-        const auto& category = answer.error().code.category();
-        return (category == server_category() || category == grpc_category()) && !policy::member_is_unfit(answer.error().code);
-    }
+/// A member that is up and will not serve this caller. It is as good as its status.
+bool refused_the_caller(const error_code& code) {
+    return (code.category() == server_category() || code.category() == grpc_category()) && !policy::member_is_unfit(code);
+}
+
+/// No code: fit to serve.
+error why_unfit(const status_response& s) {
     const auto leaderless = [](const std::string& e) { return e.find("no leader") != std::string::npos; };
-    return answer->leader != 0 && !answer->is_learner && std::none_of(answer->errors.begin(), answer->errors.end(), leaderless);
+    if (s.is_learner) return {server_errc::not_supported_for_learner, {}};
+    if (s.leader == 0 || std::any_of(s.errors.begin(), s.errors.end(), leaderless)) return {server_errc::no_leader, {}};
+    return {};
 }
 
 }  // namespace
@@ -75,55 +78,73 @@ std::chrono::milliseconds client_core::next_try_in() const {
 }
 
 void client_core::start_prober() {
-    if (prober_ || uses_ == 0 || !health_.next_probe()) return;
+    if (prober_ || uses_ == 0 || !next_care()) return;
     prober_ = std::make_shared<asio::cancellation_signal>();
     auto run = [self = shared_from_this(), signal = prober_]() -> asio::awaitable<void> {
         const std::shared_ptr<client_core> core = self;
         const std::shared_ptr<asio::cancellation_signal> lasts_as_long = signal;
         co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
         co_await asio::this_coro::throw_if_cancelled(false);
-        co_await core->probe_ejected();
+        co_await core->look_after_endpoints();
         core->prober_.reset();
         core->start_prober();   // a use may have begun after the one that ended it was the last
     };
     asio::co_spawn(strand_, std::move(run), asio::bind_cancellation_slot(prober_->slot(), asio::detached));
 }
 
-asio::awaitable<void> client_core::probe_ejected() {
+std::optional<client_core::time_point> client_core::next_care() const {
+    std::optional<time_point> when;
+    if (const auto next = health_.next_probe()) when = next->when;
+    if (options_.discovery.members && !health_.all_down() && (!when || learn_at_ < *when)) when = learn_at_;
+    return when;
+}
+
+asio::awaitable<void> client_core::look_after_endpoints() {
     while (uses_ != 0) {
         if (co_await transport::was_cancelled()) co_return;
-        const auto next = health_.next_probe();
-        if (!next) co_return;
-        if (next->when > clock::now()) {
-            co_await health_changed_.wait(next->when);
+        const auto when = next_care();
+        if (!when) co_return;
+        const time_point now = clock::now();
+        if (*when > now) {
+            co_await health_changed_.wait(*when);
             continue;
         }
-        health_.probe_started(next->index, clock::now());
+        const auto next = health_.next_probe();
+        if (!next || next->when > now) {
+            co_await learn_members();
+            continue;
+        }
+        health_.probe_started(next->index, now);
         co_await probe(next->index);
     }
 }
 
-asio::awaitable<void> client_core::probe(std::size_t index) {
+asio::awaitable<result<status_response>> client_core::status_of(std::size_t index) {
     call what;
     what.name = "probe";
     what.path = "/v3/maintenance/status";
     const std::string body = "{}";
-    const time_point began = clock::now();
-    const time_point due = began + std::min(options_.request_timeout, most_for_a_probe);
+    const std::string where = pools_[index]->to().to_string();
+    const time_point due = clock::now() + std::min(options_.request_timeout, most_for_a_probe);
     // With the token at hand: to fetch one would take a member that is up, and any answer will do.
-    message_reply<status_response> reply;
     const std::string token = tokens_.at_hand();
+    message_reply<status_response> reply;
     auto outcome = co_await attempt(what, body, reply, index, token, due);
+    if (!outcome) co_return in_context(outcome.error().why, what, where);
+    const error unfit = why_unfit(reply.message);
+    if (unfit.code) co_return in_context(unfit, what, where);
+    co_return std::move(reply.message);
+}
+
+asio::awaitable<void> client_core::probe(std::size_t index) {
+    const time_point began = clock::now();
+    auto answer = co_await status_of(index);
     if (co_await transport::was_cancelled()) co_return;
-    result<status_response> answer = outcome ? result<status_response>(std::move(reply.message)) : outcome.error().why;
-    if (can_serve(answer)) {
+    if (answer || refused_the_caller(answer.error().code)) {
         if (health_.probe_worked(index, began, clock::now())) readmitted(index);
-        co_return;
+    } else {
+        report_failure(index, began, answer.error());
     }
-    error why = answer ? error{server_errc::no_leader, {}} : answer.error();
-    if (answer && answer->is_learner) why.code = server_errc::not_supported_for_learner;
-    why.detail = "probe at " + pools_[index]->to().to_string() + (why.detail.empty() ? "" : ": " + why.detail);
-    report_failure(index, began, why);
 }
 
 }  // namespace dynconf::etcd

@@ -42,6 +42,9 @@ asio::awaitable<watch_loop::step> watch_loop::next() {
             if (!co_await core_->sleep(pause_)) co_return interrupted{{asio::error::operation_aborted, "watch"}, pause_};
             pause_ = std::chrono::milliseconds(0);
         }
+        // Others may have found out before: then nobody has told the caller yet.
+        if (core_->all_endpoints_down() && !std::exchange(told_, true))
+            co_return interrupted{core_->last_failure(), core_->next_try_in()};
         const bool reachable = co_await core_->until_reachable();
         if (!reachable) co_return interrupted{{asio::error::operation_aborted, "watch"}, pause_};
         auto opened = co_await open();
@@ -96,6 +99,7 @@ std::optional<watch_loop::step> watch_loop::take_messages() {
                 confirmed_at_ = client_core::clock::now();
                 backoff_.succeeded(*confirmed_at_);
                 core_->endpoint_worked(stream_->index);
+                told_ = false;
                 other = connected{c.header, stream_->endpoint};
             },
             [&](policy::watch_cursor::apply& a) {
@@ -131,6 +135,7 @@ watch_loop::step watch_loop::fail(error why) {
         stream_.reset();
     }
     ended_.reset();
+    told_ = true;
     pause_ = std::chrono::milliseconds(0);
     if (why.code == asio::error::operation_aborted) return interrupted{std::move(why), pause_};
     const auto now = client_core::clock::now();

@@ -51,6 +51,7 @@ private:
     std::optional<step> held_;             // came after a batch that was handed out first
     std::chrono::milliseconds pause_{0};
     unsigned failed_in_row_ = 0;           // until a stream has lasted for backoff_options::healthy
+    bool told_ = false;                    // why there is no stream
     bool token_renewed_ = false;           // in that time
     std::optional<client_core::clock::time_point> confirmed_at_;
 };

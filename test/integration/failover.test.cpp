@@ -108,6 +108,34 @@ TEST_CASE("failover: a rolling restart of all members fails no read", "[failover
     for (const std::string& f : failures) FAIL_CHECK(f);
 }
 
+TEST_CASE("failover: members that were learned serve when the one that was given is gone", "[failover]") {
+    FOR_EACH_ETCD(binary);
+    etcd_cluster etcd(binary, 3);
+    etcd_admin(etcd[0]).put("k/1", "v");
+    test::run(
+        [&]() -> asio::awaitable<void> {
+            auto ex = co_await asio::this_coro::executor;
+            client_options options = hasty(etcd[0]);
+            options.discovery.members = true;
+            std::atomic<int> learned{0};
+            options.log = [&](const log_record& r) { learned += r.event == "endpoint_learned"; };
+            client c(ex, options);
+            kv store(c);
+            mirror content(c, key_range::prefix("k/"));
+            (void)co_await next_of(content, kind::connected);
+            while (learned < 2) co_await wait_for(1ms);
+            etcd[0].kill();
+            range_options own;
+            own.serializable = true;
+            const key_range key = key_range::key("k/1");
+            const range_response read = co_await store.range(key, own);
+            CHECK(read.kvs.size() == 1);
+            const mirror_step elsewhere = co_await next_of(content, kind::connected);
+            CHECK(elsewhere.endpoint != etcd[0].endpoint());
+        },
+        60s);
+}
+
 TEST_CASE("failover: while the cluster is away a client makes few connection attempts", "[failover_outage]") {
     REQUIRE_ETCD();
     etcd_process etcd(etcd_binaries().back());

@@ -299,3 +299,79 @@ TEST_CASE("endpoints: a mirror whose cluster is away leaves the tries to one pro
     asio::post(other, [&] { for (auto& door : doors) door->close(); });
     thread.join();
 }
+
+namespace {
+
+const std::string members_path = "/v3/cluster/member/list";
+
+std::string member(const std::string& name, const std::vector<std::string>& urls, bool learner = false) {
+    std::vector<std::string> quoted;
+    for (const std::string& u : urls) quoted.push_back("\"" + u + "\"");
+    return "{\"ID\":\"1\",\"name\":\"" + name + "\",\"peerURLs\":[\"http://127.0.0.1:1\"],\"clientURLs\":[" + joined(quoted) + "]"
+        + (learner ? ",\"isLearner\":true" : "") + "}";
+}
+
+std::string members_body(const std::vector<std::string>& members) {
+    return "{" + header(5) + ",\"members\":[" + joined(members) + "]}";
+}
+
+}  // namespace
+
+TEST_CASE("discovery: only members that show to be of the same cluster are used, and given endpoints are kept", "[endpoints][discovery]") {
+    fake_gateway seed, good, other, learner, listed_as_learner, bare, gone;
+    seed.on(status_path, healthy_status);
+    for (fake_gateway* g : {&good, &listed_as_learner, &gone}) g->on(status_path, healthy_status);
+    other.on(status_path, [](const auto&) { return json("{" + header(5, 7) + ",\"leader\":\"1\"}"); });
+    learner.on(status_path, [](const auto&) { return json(status_body(1, ",\"isLearner\":true")); });
+    bare.on(status_path, [](const auto&) { return text("404 page not found\n", 404); });
+    std::atomic<bool> left{false};
+    const std::string port = good.url().substr(good.url().rfind(':'));
+    seed.on(members_path, [&](const auto&) {
+        std::vector<std::string> all{
+            member("other", {other.url()}), member("learner", {learner.url()}), member("l", {listed_as_learner.url()}, true),
+            member("", {"http://127.0.0.1:3"}), member("bare", {bare.url()}), member("nobody", {refusing_url()}),
+            member("odd", {"http://0.0.0.0" + port, "unix:///x", "not a url", "http://[::]" + port}),
+            member("none", {}), member("good", {good.url()}),
+        };
+        if (!left) all.push_back(member("gone", {gone.url()}));
+        return json(members_body(all));
+    });
+    for (fake_gateway* g : {&good, &gone}) g->on(members_path, [&](const auto&) { return json(members_body({member("good", {good.url()})})); });
+    good.on(range_path, empty_range);
+    client_options o = options_for({seed.url()});
+    o.discovery.members = true;
+    o.discovery.refresh = 40ms;
+    with_core(o, [&](etcd::client_core& core) -> asio::awaitable<void> {
+        CHECK(core.endpoint_count() == 1);
+        const etcd::client_core::in_use use(core);
+        while (core.endpoint_count() != 3) (void)co_await core.sleep(1ms);
+        left = true;
+        while (core.endpoint_count() != 2) (void)co_await core.sleep(1ms);
+        // The one that was given is down: what was learned serves.
+        seed.on(range_path, no_leader);
+        auto got = co_await read(core);
+        CHECK(got.has_value());
+        // It is not in anybody's list, and comes back all the same.
+        while (seed.count(status_path) == 0) (void)co_await core.sleep(1ms);
+        CHECK(core.endpoint_count() == 2);
+    });
+    CHECK(good.count(range_path) == 1);
+    for (fake_gateway* g : {&other, &learner, &bare}) {
+        CHECK(g->count(status_path) >= 1);
+        CHECK(g->count(range_path) + g->count(members_path) == 0);
+    }
+    CHECK(listed_as_learner.connections() == 0);
+}
+
+TEST_CASE("discovery: is off unless asked for", "[endpoints][discovery]") {
+    fake_gateway seed;
+    with_core(options_for({seed.url()}), [&](etcd::client_core& core) -> asio::awaitable<void> {
+        seed.on(range_path, no_leader);
+        const etcd::client_core::in_use use(core);
+        auto got = co_await read(core, true);
+        CHECK(!got);
+        const bool reachable = co_await core.until_reachable();
+        CHECK(reachable);
+    });
+    CHECK(seed.count(members_path) == 0);
+}
