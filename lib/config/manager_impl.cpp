@@ -37,7 +37,15 @@ snapshot config_manager::impl::at_hand() const {
 
 dynconf::status config_manager::impl::status() const {
     const std::lock_guard lock(mutex_);
-    return status_;
+    dynconf::status now = status_;
+    // True also while the executor is too busy to say so.
+    const bool bounded = now.good_until != clock::time_point{};
+    if (now.state == config_state::live && bounded && clock::now() >= now.good_until) {
+        now.state = config_state::stale;
+        now.since = now.good_until;
+        now.cause = error{errc::not_current, {}};
+    }
+    return now;
 }
 
 void config_manager::impl::log(log_level level, std::string_view event, std::string text) const {
@@ -216,7 +224,9 @@ void config_manager::impl::take(mirror_step step) {
                 const std::lock_guard lock(mutex_);
                 status_.cluster_id = step.cluster_id;
                 if (step.what == mirror_step::kind::resync) ++status_.resyncs;
+                if (step.why == mirror_step::reason::repaired) ++status_.repairs;
             }
+            keep_proof(step);
             publish(std::move(outcome));
             // It is etcd's content now, although no watch is confirmed yet.
             if (!connected_ && status().state == config_state::local) enter(config_state::stale, interruption_);
@@ -225,6 +235,7 @@ void config_manager::impl::take(mirror_step step) {
         case mirror_step::kind::connected: {
             connected_ = true;
             interruption_ = {};
+            keep_proof(step);
             {
                 const std::lock_guard lock(mutex_);
                 status_.endpoint = std::move(step.endpoint);
@@ -232,7 +243,7 @@ void config_manager::impl::take(mirror_step step) {
             enter(config_state::live, {});
             return;
         }
-        case mirror_step::kind::verified: return;
+        case mirror_step::kind::verified: return keep_proof(step);
         case mirror_step::kind::interrupted: {
             connected_ = false;
             interruption_ = std::move(step.cause);
@@ -247,6 +258,12 @@ void config_manager::impl::take(mirror_step step) {
             return;
         }
     }
+}
+
+void config_manager::impl::keep_proof(const mirror_step& step) {
+    const std::lock_guard lock(mutex_);
+    status_.as_of = step.as_of;
+    status_.good_until = step.good_until;
 }
 
 void config_manager::impl::publish(detail::content::outcome outcome) {
@@ -292,6 +309,7 @@ void config_manager::impl::enter(config_state state, error cause) {
     log(state == config_state::stale ? log_level::warning : log_level::info, "state",
         std::string(to_string(state)) + (now.cause.code ? ": " + now.cause.message() : std::string()));
     tell(on_status, "a status callback", now);
+    moved_.notify_all();
 }
 
 // Reading
@@ -320,6 +338,16 @@ asio::awaitable<result<snapshot>> config_manager::impl::changed_since(revision_t
         if (newer || went_back) co_return now;
         co_await moved_.wait();
         if (co_await transport::was_cancelled()) co_return error{asio::error::operation_aborted, "changed_since"};
+    }
+}
+
+asio::awaitable<result<dynconf::status>> config_manager::impl::state_other_than(config_state state) {
+    co_await after_callbacks();
+    for (;;) {
+        dynconf::status now = status();
+        if (now.state != state) co_return now;
+        co_await moved_.wait();
+        if (co_await transport::was_cancelled()) co_return error{asio::error::operation_aborted, "state_other_than"};
     }
 }
 

@@ -1,5 +1,6 @@
 #include "etcd/client_core.hpp"
 
+#include "etcd/watch_hub.hpp"
 #include "wire/requests.hpp"
 
 #include <boost/asio/detached.hpp>
@@ -40,6 +41,7 @@ std::shared_ptr<client_core> client_core::make(const asio::any_io_executor& exec
     if (options.page_size < 1) throw std::invalid_argument("dynconf: page_size must be positive");
     if (options.discovery.refresh <= std::chrono::milliseconds(0))
         throw std::invalid_argument("dynconf: discovery.refresh must be positive");
+    if (options.max_staleness < std::chrono::seconds(1)) throw std::invalid_argument("dynconf: max_staleness must be 1 s or more");
     if (options.max_connections == 0) throw std::invalid_argument("dynconf: max_connections must be positive");
     return std::make_shared<client_core>(made_by_make{}, executor, std::move(options), std::move(endpoints));
 }
@@ -51,7 +53,10 @@ client_core::client_core(made_by_make, const asio::any_io_executor& executor, cl
       tokens_(options_.auth.has_value()), token_changed_(strand_), health_changed_(strand_) {
     for (endpoint& e : endpoints)
         pools_.push_back(std::make_shared<transport::session_pool>(strand_, connector_, std::move(e), options_));
+    watches_ = std::make_unique<watch_hub>(*this);
 }
+
+client_core::~client_core() = default;
 
 void client_core::log(log_level level, std::string_view event, std::string text) const {
     if (options_.log) options_.log({level, event, std::move(text)});

@@ -29,6 +29,8 @@
 
 namespace dynconf::etcd {
 
+class watch_hub;
+
 /// What the core has to know about a call apart from its body.
 struct call {
     std::string_view name;     ///< For messages: "range".
@@ -122,6 +124,9 @@ public:
     /// The next call or stream goes to the first endpoint that is up: for a scheduled rotation.
     void return_to_first_endpoint() noexcept { health_.return_to_first(); }
 
+    /// The stream that serves all watches.
+    watch_hub& watches() noexcept { return *watches_; }
+
     /// Waits; false when cancelled.
     asio::awaitable<bool> sleep(std::chrono::milliseconds d);
     const policy::random_source& random() const noexcept { return random_; }
@@ -133,6 +138,7 @@ private:
 
 public:
     client_core(made_by_make, const asio::any_io_executor& executor, client_options options, std::vector<endpoint> endpoints);
+    ~client_core();
 
 private:
     struct failure {
@@ -194,6 +200,7 @@ private:
     std::size_t uses_ = 0;
     time_point learn_at_{};   // the list of members
     std::shared_ptr<asio::cancellation_signal> prober_;   // ends look_after_endpoints(); null while that does not run
+    std::unique_ptr<watch_hub> watches_;   // uses all of the above
 };
 
 }  // namespace dynconf::etcd

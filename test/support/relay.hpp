@@ -14,6 +14,7 @@
 #include "support/io_threads.hpp"
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -51,18 +52,15 @@ public:
     void mend() {
         on_thread([this] { cut_ = false; });
     }
-    /// Connections that came, refused ones too.
-    std::size_t accepted() {
-        std::size_t count = 0;
-        on_thread([&] { count = accepted_; });
-        return count;
-    }
     /// Open connections through it.
     std::size_t connections() {
         std::size_t count = 0;
         on_thread([&] { count = open_.size(); });
         return count;
     }
+
+    /// Connections that were ever opened through it.
+    std::size_t accepted() const noexcept { return accepted_; }
 
 private:
     using tcp = boost::asio::ip::tcp;
@@ -90,7 +88,6 @@ private:
         for (;;) {
             auto [ec, socket] = co_await acceptor_->async_accept(as_result);
             if (!acceptor_->is_open()) break;
-            if (!ec) ++accepted_;
             if (ec || cut_) continue;   // closes it
             auto made = std::make_shared<wire>(std::move(socket));
             boost::asio::co_spawn(thread_.get_executor(), serve(std::move(made)), boost::asio::detached);
@@ -99,6 +96,7 @@ private:
     }
     boost::asio::awaitable<void> serve(std::shared_ptr<wire> w) {
         open_.insert(w);
+        ++accepted_;
         auto [ec] = co_await w->far.async_connect(to_, as_result);
         if (ec) {
             w->close();
@@ -124,7 +122,7 @@ private:
     tcp::endpoint to_;
     std::set<std::shared_ptr<wire>> open_;
     bool cut_ = false;
-    std::size_t accepted_ = 0;
+    std::atomic<std::size_t> accepted_{0};
     std::uint16_t port_ = 0;
     std::optional<tcp::acceptor> acceptor_;   // touched, like all above, by the thread only; gone when it ends
     io_threads thread_{1};
