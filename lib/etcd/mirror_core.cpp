@@ -233,7 +233,7 @@ asio::awaitable<bool> mirror_core::store_went_back(const response_header& confir
     std::optional<brief> limits;
     if (const auto endpoint = core_->watches().endpoint_index())
         limits = brief{*endpoint, clock::now() + core_->options().max_staleness / 4};
-    auto newest = co_await range_once(*core_, any, count, limits);
+    auto newest = co_await range_once(*core_, any, count, limits, asked_by::library);
     // Where nobody can tell, a load does: it costs a list and is never wrong.
     co_return !newest || newest->header.revision < replica_.known();
 }
@@ -244,8 +244,8 @@ asio::awaitable<result<range_response>> mirror_core::list(range_options options,
     range_response whole;
     for (const key_range& range : ranges_) {
         result<range_response> part = range_response();
-        if (options.limit > 0) part = co_await range_once(*core_, range, options, limits);
-        else part = co_await range_pages(*core_, range, options, limits);
+        if (options.limit > 0) part = co_await range_once(*core_, range, options, limits, asked_by::library);
+        else part = co_await range_pages(*core_, range, options, limits, asked_by::library);
         if (!part) co_return part.error();
         if (whole.header.revision == 0) {   // all further ranges at the revision of the first
             whole.header = part->header;
@@ -265,6 +265,16 @@ asio::awaitable<result<mirror_core::maybe_step>> mirror_core::load() {
     const range_options everything;
     std::optional<brief> limits;   // what was said to be current must not become too old meanwhile
     if (const auto endpoint = core_->watches().endpoint_index(); live_ && endpoint) limits = brief{*endpoint, freshness_.deadline()};
+    if (!limits) {
+        // Others may have found out before: then nobody has told the caller yet.
+        if (core_->all_endpoints_down() && !std::exchange(told_, true)) {
+            maybe_step known = interrupted(core_->last_failure(), core_->next_try_in());
+            co_return known;
+        }
+        const bool reachable = co_await core_->until_reachable();
+        if (!reachable) co_return cancelled();
+    }
+    told_ = true;
     auto began = clock::now();
     auto listed = co_await list(everything, limits);
     for (unsigned tries = 1; !listed && listed.error().code == server_errc::compacted && tries < most_list_tries; ++tries) {
@@ -274,13 +284,17 @@ asio::awaitable<result<mirror_core::maybe_step>> mirror_core::load() {
     if (!listed) {
         if (co_await transport::was_cancelled()) co_return cancelled();
         const error_code why = listed.error().code;
-        pause_ = policy::needs_patience(why) ? core_->options().slow_retry : list_backoff_.failed(clock::now());
+        // While all endpoints are down until_reachable() is the pause.
+        if (policy::needs_patience(why)) pause_ = core_->options().slow_retry;
+        else if (!core_->all_endpoints_down()) pause_ = list_backoff_.failed(clock::now());
+        const auto pause = std::max(pause_, core_->next_try_in());
         const std::string words = listed.error().message();
-        core_->log(log_level::warning, "load_failed", words, {{"cause", words}, {"pause_ms", std::to_string(pause_.count())}});
-        maybe_step failed = interrupted(listed.error(), pause_);
+        core_->log(log_level::warning, "load_failed", words, {{"cause", words}, {"pause_ms", std::to_string(pause.count())}});
+        maybe_step failed = interrupted(listed.error(), pause);
         co_return failed;
     }
     list_backoff_.succeeded(clock::now());
+    told_ = false;
 
     const revision_t revision = listed->header.revision;
     maybe_step out = step(listed_once_ ? mirror_step::kind::resync : mirror_step::kind::snapshot);
