@@ -18,6 +18,8 @@
 #include <dynconf/maintenance.hpp>
 #include <dynconf/mirror.hpp>
 #include <dynconf/options.hpp>
+#include <dynconf/outcome_resolver.hpp>
 #include <dynconf/txn.hpp>
 #include <dynconf/types.hpp>
 #include <dynconf/watch.hpp>
+#include <dynconf/write_outcome.hpp>

@@ -35,6 +35,7 @@ enum class errc {
     watch_ended,              ///< The server ended a watch without saying why.
     not_current,              ///< No proof within max_staleness that a mirror still holds what etcd does.
     history_lost,             ///< The wanted revisions were compacted; load again.
+    marker_taken,             ///< A marker that had its write already, or was fenced; nothing was executed.
     // configuration
     schema_violation,         ///< A value that its schema refuses.
     required_missing,         ///< A required setting has no value.
@@ -91,6 +92,8 @@ namespace dynconf {
 struct error {
     error_code code;
     std::string detail;
+    /// It was a write, and etcd may have executed it, or may still do so. False: surely not. See `as_outcome`.
+    bool in_doubt = false;
 
     /// "<detail>: <code's message>"; each alone when there is no detail, or when it holds the message already.
     DYNCONF_API std::string message() const;
@@ -107,6 +110,8 @@ public:
     explicit exception(error e);
     const error_code& code() const noexcept { return error_.code; }
     const std::string& detail() const noexcept { return error_.detail; }
+    /// `error::in_doubt`
+    bool in_doubt() const noexcept { return error_.in_doubt; }
     const char* what() const noexcept override { return what_.c_str(); }
 
 private:

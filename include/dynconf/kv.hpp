@@ -16,8 +16,8 @@ namespace dynconf {
 ///
 /// Every operation completes with `void(error_code, Response)`, or throws `exception` with the default token. Reads are
 /// repeated on other endpoints within `client_options::total_timeout`; they take `terminal` and `total` cancellation. A
-/// write is repeated only when etcd surely did not execute it, and takes `terminal` cancellation: it may then have been
-/// executed.
+/// write is repeated only when etcd surely did not execute it, and takes `terminal` cancellation. Whether a write that failed
+/// or was cancelled may have been executed is in `error::in_doubt`; with `as_outcome` for a token it is in the type.
 class kv {
 public:
     DYNCONF_API explicit kv(const client& c);
@@ -45,7 +45,7 @@ public:
     /// Errors: server_errc::empty_key, key_not_found (with ignore_value or ignore_lease), lease_not_found, no_space...
     template <class Token = default_token>
     auto put(std::string key, std::string value, put_options options = {}, Token&& token = {}) {
-        return detail::initiate<put_response>(std::forward<Token>(token),
+        return detail::initiate_write<put_response>(std::forward<Token>(token),
             [c = core_, key = std::move(key), value = std::move(value), options](detail::erased_handler<put_response> h) mutable {
                 start_put(c, std::move(key), std::move(value), options, std::move(h));
             });
@@ -54,7 +54,7 @@ public:
     /// Deletes all keys of a range; how many there were is in the answer.
     template <class Token = default_token>
     auto delete_range(key_range keys, delete_options options = {}, Token&& token = {}) {
-        return detail::initiate<delete_response>(std::forward<Token>(token),
+        return detail::initiate_write<delete_response>(std::forward<Token>(token),
             [c = core_, keys = std::move(keys), options](detail::erased_handler<delete_response> h) mutable {
                 start_delete_range(c, std::move(keys), options, std::move(h));
             });
@@ -63,7 +63,7 @@ public:
     /// Executes a transaction. One without puts and deletes counts as a read.
     template <class Token = default_token>
     auto commit(txn what, Token&& token = {}) {
-        return detail::initiate<txn_response>(std::forward<Token>(token),
+        return detail::initiate_write<txn_response>(std::forward<Token>(token),
             [c = core_, what = std::move(what)](detail::erased_handler<txn_response> h) mutable {
                 start_commit(c, std::move(what), std::move(h));
             });

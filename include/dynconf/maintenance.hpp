@@ -25,7 +25,7 @@ public:
     /// Discards all history before `revision`: older reads and watches then fail with server_errc::compacted.
     template <class Token = default_token>
     auto compact(revision_t revision, Token&& token = {}) {
-        return detail::initiate<void>(std::forward<Token>(token),
+        return detail::initiate_write<void>(std::forward<Token>(token),
             [c = core_, revision](detail::erased_handler<void> h) { start_compact(c, revision, std::move(h)); });
     }
 

@@ -21,18 +21,39 @@ struct tls_options {
 };
 
 /// How the pause between two tries grows: `first`, then `factor` times the last, up to `most`, each shortened at
-/// random by up to `jitter`. It starts over only after `healthy` without a failure.
+/// random by up to `jitter`. It starts over only after `healthy` without a failure. With the defaults a client makes at
+/// most 10 connection attempts of its own in the first minute without etcd, and 4 a minute later, whatever the number of
+/// endpoints; calls come on top.
 struct backoff_options {
-    std::chrono::milliseconds first{250};
+    std::chrono::milliseconds first{500};
     std::chrono::milliseconds most{20'000};
-    double factor = 2.0;
+    double factor = 2.5;
     double jitter = 0.25;
     std::chrono::milliseconds healthy{10'000};
 };
 
+/// The retries that the calls of one client may make together; going to the next endpoint is one, a renewed token is not.
+/// When none is left a call ends with its first error.
+struct retry_budget_options {
+    double most = 20;           ///< There at the start, and never more.
+    double per_success = 0.1;   ///< Gained by a call whose first try works.
+};
+
+/// Endpoints beyond those in `client_options::endpoints`, which are kept whatever is found.
+struct discovery_options {
+    /// Ask the cluster for its members' client URLs. One is used once it has answered there as a member of the same
+    /// cluster, no learner and with a leader, and no longer when the cluster does not list it any more. A plain URL is not
+    /// used beside an https one. Done while a watch is open.
+    bool members = false;
+    /// The list is asked for again about this often (20 % at random).
+    std::chrono::milliseconds refresh{5 * 60'000};
+};
+
 struct client_options {
-    /// See `endpoint`; tried in this order, a working one is kept.
+    /// See `endpoint`. The first is used while it works, then the first that does. One that failed is left out, for longer
+    /// each time, until a probe of it works; while a watch is open such probes are made.
     std::vector<std::string> endpoints{"http://127.0.0.1:2379"};
+    discovery_options discovery;
     /// Password login. The token is fetched when first needed and again when the server refuses it.
     std::optional<credentials> auth;
     tls_options tls;
@@ -42,7 +63,7 @@ struct client_options {
     /// One try of a call. etcd itself gives up after 7 s without a quorum; less hides its reason.
     std::chrono::milliseconds request_timeout{8'000};
     std::chrono::milliseconds total_timeout{20'000};    ///< A call with all its tries and pauses.
-    std::chrono::milliseconds created_timeout{5'000};   ///< Until a watch is confirmed.
+    std::chrono::milliseconds created_timeout{5'000};   ///< Until a watch is confirmed, and again for each further one of a stream.
 
     /// What a mirror calls current is at most this much older than etcd; at least 1 s. While a watch is open, one small
     /// read is sent each half of it.
@@ -58,6 +79,7 @@ struct client_options {
     /// asked for again, by revision, once it has caught up.
     std::size_t watch_buffer_bytes = std::size_t{8} << 20;
 
+    retry_budget_options retry_budget;
     unsigned max_rounds = 3;            ///< How often a call that may be repeated goes through the endpoints.
     std::size_t max_connections = 16;   ///< For each endpoint, watches not counted; further calls wait.
     std::chrono::milliseconds idle_timeout{120'000};    ///< An unused connection older than this is not used again.

@@ -4,6 +4,7 @@
 #include <dynconf/types.hpp>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -60,23 +61,29 @@ inline auto mod_revision_of(std::string key) { return detail::compare<std::int64
 inline auto lease_of(std::string key) { return detail::compare<std::int64_t>(std::move(key), comparison::target::lease); }
 inline auto value_of(std::string key) { return detail::compare<std::string>(std::move(key), comparison::target::value); }
 
+class txn;
+
 /// One operation inside a transaction.
 class op {
 public:
     struct range_op { key_range range; range_options options; };
     struct put_op { std::string key; std::string value; put_options options; };
     struct delete_op { key_range range; delete_options options; };
+    struct txn_op { std::shared_ptr<const dynconf::txn> what; };
 
     static op range(key_range r, range_options o = {}) { return op(range_op{std::move(r), o}); }
     static op put(std::string key, std::string value, put_options o = {}) { return op(put_op{std::move(key), std::move(value), o}); }
     static op delete_range(key_range r, delete_options o = {}) { return op(delete_op{std::move(r), o}); }
+    /// A transaction within the transaction, at the same revision. Both together may not put a key twice, and what etcd
+    /// allows a transaction (128 operations by default) is shared by the levels.
+    static op txn(dynconf::txn inner);
 
-    const std::variant<range_op, put_op, delete_op>& what() const noexcept { return what_; }
+    const std::variant<range_op, put_op, delete_op, txn_op>& what() const noexcept { return what_; }
 
 private:
-    explicit op(std::variant<range_op, put_op, delete_op> what) : what_(std::move(what)) {}
+    explicit op(std::variant<range_op, put_op, delete_op, txn_op> what) : what_(std::move(what)) {}
 
-    std::variant<range_op, put_op, delete_op> what_;
+    std::variant<range_op, put_op, delete_op, txn_op> what_;
 };
 
 /// If every comparison holds, `then` is executed, otherwise `else_`: at one revision, whole or not at all.
@@ -94,7 +101,7 @@ public:
     const std::vector<comparison>& compares() const noexcept { return compares_; }
     const std::vector<op>& success() const noexcept { return success_; }
     const std::vector<op>& failure() const noexcept { return failure_; }
-    /// No branch holds a put or a delete.
+    /// No branch, nor one of a transaction within, holds a put or a delete.
     DYNCONF_API bool read_only() const noexcept;
 
 private:
@@ -103,11 +110,20 @@ private:
     std::vector<op> failure_;
 };
 
+inline op op::txn(dynconf::txn inner) { return op(txn_op{std::make_shared<const dynconf::txn>(std::move(inner))}); }
+
+struct op_response;
+
 struct txn_response {
     response_header header;
     bool succeeded = false;   ///< The comparisons held: `responses` are those of `then`.
     /// One for each operation of the executed branch. Their headers hold at most a revision.
-    std::vector<std::variant<range_response, put_response, delete_response>> responses;
+    std::vector<op_response> responses;
+};
+
+/// What one operation of a transaction was answered. A class of its own because transactions may nest.
+struct op_response : std::variant<range_response, put_response, delete_response, txn_response> {
+    using variant::variant;
 };
 
 }  // namespace dynconf

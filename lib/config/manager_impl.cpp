@@ -23,7 +23,7 @@ constexpr std::chrono::milliseconds longest_wait = std::chrono::hours(24 * 365);
 config_manager::impl::impl(const asio::any_io_executor& executor, std::shared_ptr<const dynconf::schema> what,
                            std::shared_ptr<source> where, manager_options how)
     : strand(asio::make_strand(executor)), schema(std::move(what)), from(std::move(where)), options(std::move(how)),
-      moved_(strand) {}
+      events_(options.log), moved_(strand) {}
 
 snapshot config_manager::impl::current() const {
     const std::lock_guard lock(mutex_);
@@ -48,12 +48,13 @@ dynconf::status config_manager::impl::status() const {
     return now;
 }
 
-void config_manager::impl::log(log_level level, std::string_view event, std::string text) const {
-    if (options.log) options.log({level, event, std::move(text)});
+void config_manager::impl::log(log_level level, std::string_view event, std::string text, std::initializer_list<log_field> fields) {
+    events_.write(level, event, std::move(text), fields, clock::now());
 }
 
-void config_manager::impl::log_exception(std::string_view where, const std::exception_ptr& thrown) const {
-    log(log_level::error, "callback_threw", std::string(where) + ": " + to_error(thrown).message());
+void config_manager::impl::log_exception(std::string_view where, const std::exception_ptr& thrown) {
+    const std::string why = to_error(thrown).message();
+    log(log_level::error, "callback_threw", std::string(where) + ": " + why, {{"callback", std::string(where)}, {"cause", why}});
 }
 
 template <class Callbacks, class... Args>
@@ -188,7 +189,7 @@ void config_manager::impl::follow_ended(const std::exception_ptr& thrown) {
     from->close();
     const error why = to_error(thrown);
     if (why.code != asio::error::operation_aborted) {
-        log(log_level::error, "source_failed", why.message());
+        log(log_level::error, "source_failed", why.message(), {{"cause", why.message()}});
         interruption_ = why;
         forget_endpoint();
         if (loaded_) enter(config_state::stale, why);
@@ -285,7 +286,8 @@ void config_manager::impl::publish(detail::content::outcome outcome) {
     if (outcome.whole) missing_ = std::move(outcome.missing);
     for (const rejection& r : outcome.rejected) {
         log(log_level::warning, "value_refused",
-            r.reason.message() + " (revision " + std::to_string(r.revision) + "); the last good value stays");
+            r.reason.message() + " (revision " + std::to_string(r.revision) + "); the last good value stays",
+            {{"name", r.name}, {"key", r.key}, {"cause", r.reason.message()}, {"revision", std::to_string(r.revision)}});
         if (phase_ == phase::starting) continue;   // start() reports it
         tell(on_rejection, "a rejection callback", r);
     }
@@ -306,8 +308,10 @@ void config_manager::impl::enter(config_state state, error cause) {
         status_.cause = std::move(cause);
         now = status_;
     }
-    log(state == config_state::stale ? log_level::warning : log_level::info, "state",
-        std::string(to_string(state)) + (now.cause.code ? ": " + now.cause.message() : std::string()));
+    const std::string name(to_string(state));
+    const std::string why = now.cause.code ? now.cause.message() : std::string();
+    log(state == config_state::stale ? log_level::warning : log_level::info, "state", why.empty() ? name : name + ": " + why,
+        {{"state", name}, {"cause", why}});
     tell(on_status, "a status callback", now);
     moved_.notify_all();
 }

@@ -5,12 +5,14 @@
 #include "config/callbacks.hpp"
 #include "config/content.hpp"
 #include "etcd/spawn.hpp"
+#include "policy/event_log.hpp"
 #include "transport/condition.hpp"
 
 #include <boost/asio/cancellation_signal.hpp>
 
 #include <chrono>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -71,8 +73,8 @@ private:
     template <class Callbacks, class... Args>
     void tell(Callbacks& whom, std::string_view what, const Args&... args);
     asio::awaitable<void> after_callbacks();
-    void log(log_level level, std::string_view event, std::string text) const;
-    void log_exception(std::string_view where, const std::exception_ptr& thrown) const;
+    void log(log_level level, std::string_view event, std::string text, std::initializer_list<log_field> fields);
+    void log_exception(std::string_view where, const std::exception_ptr& thrown);
 
     // strand
     phase phase_ = phase::idle;
@@ -89,6 +91,7 @@ private:
     std::vector<rejection> start_rejections_;
     revision_t content_revision_ = 0;   // of the last publication that changed a value
     std::uint64_t content_changes_ = 0;
+    policy::event_log events_;
     transport::condition moved_;        // whatever the coroutines here wait for
 
     // mutex

@@ -18,16 +18,17 @@ std::chrono::milliseconds server_limit(std::chrono::milliseconds limit) {
     return std::max(std::chrono::milliseconds(1), limit - std::max(limit / 20, std::chrono::milliseconds(1)));
 }
 
-error in_context(error e, const call& what, const std::string& where) {
-    std::string detail = std::string(what.name) + " at " + where;
-    if (!e.detail.empty()) detail += ": " + e.detail;
-    return {e.code, std::move(detail)};
-}
-
 /// A call may see its token refused because it expired and once more because users changed meanwhile.
 constexpr unsigned most_refreshes = 3;
 
 }  // namespace
+
+error in_context(error e, const call& what, const std::string& where) {
+    std::string detail = std::string(what.name) + " at " + where;
+    if (!e.detail.empty()) detail += ": " + e.detail;
+    if (e.in_doubt) detail += " (it may have been executed)";
+    return {e.code, std::move(detail), e.in_doubt};
+}
 
 std::shared_ptr<client_core> client_core::make(const asio::any_io_executor& executor, client_options options) {
     std::vector<endpoint> endpoints;
@@ -39,24 +40,27 @@ std::shared_ptr<client_core> client_core::make(const asio::any_io_executor& exec
     if (endpoints.empty()) throw std::invalid_argument("dynconf: no endpoint was given");
     if (options.auth && options.auth->username.empty()) throw std::invalid_argument("dynconf: credentials without a user name");
     if (options.page_size < 1) throw std::invalid_argument("dynconf: page_size must be positive");
+    if (options.discovery.refresh <= std::chrono::milliseconds(0))
+        throw std::invalid_argument("dynconf: discovery.refresh must be positive");
     if (options.max_staleness < std::chrono::seconds(1)) throw std::invalid_argument("dynconf: max_staleness must be 1 s or more");
     if (options.max_connections == 0) throw std::invalid_argument("dynconf: max_connections must be positive");
     return std::make_shared<client_core>(made_by_make{}, executor, std::move(options), std::move(endpoints));
 }
 
 client_core::client_core(made_by_make, const asio::any_io_executor& executor, client_options options, std::vector<endpoint> endpoints)
-    : strand_(asio::make_strand(executor)), options_(std::move(options)), rotation_(endpoints.size()),
-      tokens_(options_.auth.has_value()), token_changed_(strand_), random_(policy::system_random()) {
-    const auto connector = std::make_shared<transport::connector>(strand_, options_);
+    : strand_(asio::make_strand(executor)), options_(std::move(options)),
+      connector_(std::make_shared<transport::connector>(strand_, options_)), configured_(endpoints.size()), random_(policy::system_random()),
+      health_(endpoints.size(), options_.backoff, random_), retries_(options_.retry_budget),
+      tokens_(options_.auth.has_value()), token_changed_(strand_), health_changed_(strand_), events_(options_.log) {
     for (endpoint& e : endpoints)
-        pools_.push_back(std::make_shared<transport::session_pool>(strand_, connector, std::move(e), options_));
+        pools_.push_back(std::make_shared<transport::session_pool>(strand_, connector_, std::move(e), options_));
     watches_ = std::make_unique<watch_hub>(*this);
 }
 
 client_core::~client_core() = default;
 
-void client_core::log(log_level level, std::string_view event, std::string text) const {
-    if (options_.log) options_.log({level, event, std::move(text)});
+void client_core::log(log_level level, std::string_view event, std::string text, std::initializer_list<log_field> fields) {
+    events_.write(level, event, std::move(text), fields, clock::now());
 }
 
 asio::awaitable<bool> client_core::sleep(std::chrono::milliseconds d) {
@@ -116,70 +120,124 @@ asio::awaitable<boost::system::result<void, client_core::failure>> client_core::
     co_return boost::system::result<void, failure>();
 }
 
-asio::awaitable<result<void>> client_core::perform(const call& what, const std::string& body, reply& answer) {
-    const time_point due = clock::now() + options_.total_timeout;
-    policy::backoff pauses(options_.backoff, random_);
-    unsigned tries = 0;
-    unsigned refreshes = 0;
-    for (;;) {
+class client_core::trial {
+public:
+    explicit trial(client_core& core) noexcept : core_(core) {}
+    trial(const trial&) = delete;
+    trial& operator=(const trial&) = delete;
+    ~trial() {
+        if (!index_) return;
+        core_.on_trial_.erase(*index_);
+        core_.health_changed_.notify_all();
+    }
+    void begin(std::size_t index) {
+        core_.on_trial_.insert(index);
+        index_ = index;
+    }
+
+private:
+    client_core& core_;
+    std::optional<std::size_t> index_;
+};
+
+asio::awaitable<result<client_core::tried>> client_core::try_once(std::optional<std::size_t> only, const call& what,
+                                                                  const std::string& body, reply& answer, time_point due) {
+    for (unsigned refreshes = 0;;) {
         policy::token_state::send use{{}, 0};
         if (what.authenticated) {
-            auto got = co_await token(due);
+            auto got = co_await token(due, what.background);
             if (!got) co_return got.error();
             use = std::move(*got);
         }
-        const std::size_t index = rotation_.current();
-        const std::string where = pools_[index]->to().to_string();
-        auto outcome = co_await attempt(what, body, answer, index, use.token, due);
-        if (outcome) co_return result<void>();
+        if (!only && what.background && health_.all_down()) co_return unreachable(what);
+        tried done{only ? *only : health_.choose(), std::nullopt};
+        const std::string where = pools_[done.index]->to().to_string();
+        // Where nothing has worked yet one goes ahead: a hundred mirrors that load must not be a hundred connections to
+        // a cluster that is away.
+        trial alone(*this);
+        if (what.background && !only && !health_.is_proven(done.index)) {
+            if (on_trial_.contains(done.index)) {
+                co_await health_changed_.wait(due);
+                if (co_await transport::was_cancelled()) co_return in_context({asio::error::operation_aborted, {}}, what, where);
+                if (clock::now() >= due) co_return in_context({errc::deadline_exceeded, {}}, what, where);
+                continue;
+            }
+            alone.begin(done.index);
+        }
+        const time_point began = clock::now();
+        auto outcome = co_await attempt(what, body, answer, done.index, use.token, due);
+        if (outcome) {
+            if (what.needs_leader) report_success(done.index, began);
+            else health_.answered(done.index);
+            co_return done;
+        }
         failure failed = outcome.error();
+        failed.why.in_doubt = policy::leaves_in_doubt(what.safety, failed.how_far, failed.why.code);
         if (co_await transport::was_cancelled())
-            co_return in_context({asio::error::operation_aborted, {}}, what, where);
+            co_return in_context({asio::error::operation_aborted, {}, failed.why.in_doubt}, what, where);
 
-        policy::verdict verdict = policy::decide(what.safety, failed.how_far, failed.why.code);
-        if (verdict == policy::verdict::refresh_token) {
-            if (!what.authenticated || !tokens_.has_credentials() || ++refreshes > most_refreshes)
-                verdict = policy::verdict::give_up;
-            else
-                tokens_.refused(use.number);
+        done.verdict = policy::decide(what.safety, failed.how_far, failed.why.code);
+        if (done.verdict == policy::verdict::refresh_token) {
+            tokens_.refused(use.number);
+            if (what.authenticated && tokens_.has_credentials() && ++refreshes <= most_refreshes) continue;
+            done.verdict = policy::verdict::give_up;
         }
-        if (verdict == policy::verdict::refresh_token) continue;
-        if (policy::member_is_unfit(failed.why.code)) rotation_.failed(index);
-        error why = in_context(std::move(failed.why), what, where);
-        if (verdict == policy::verdict::give_up) {
-            if (what.safety == policy::safety::at_most_once && !policy::surely_not_executed(failed.how_far, why.code))
-                why.detail += " (it may have been executed)";
-            co_return why;
-        }
+        const error_code code = failed.why.code;
+        failed.why = in_context(std::move(failed.why), what, where);
+        // A short rest of the call's time that ran out says nothing about the member.
+        const bool too_short = code == errc::deadline_exceeded
+            && clock::now() - began < std::min(options_.request_timeout, options_.total_timeout) / 2;
+        if (policy::member_is_unfit(code) && (only || !too_short)) report_failure(done.index, began, failed.why);
+        done.failed = std::move(failed);
+        co_return done;
+    }
+}
 
-        ++tries;
-        if (tries >= options_.max_rounds * pools_.size()) {
-            if (pools_.size() == 1) co_return why;
+asio::awaitable<result<void>> client_core::perform(const call& what, const std::string& body, reply& answer) {
+    const time_point due = clock::now() + options_.total_timeout;
+    policy::backoff pauses(options_.backoff, random_);
+    for (std::size_t tries = 1;; ++tries) {
+        auto outcome = co_await try_once(std::nullopt, what, body, answer, due);
+        if (!outcome) co_return outcome.error();
+        if (!outcome->failed) {
+            if (tries == 1) retries_.first_try_worked();
+            co_return result<void>();
+        }
+        error why = outcome->failed->why;
+        if (outcome->verdict == policy::verdict::give_up) co_return why;
+
+        const std::size_t round = health_.count();
+        if (what.background ? tries >= round || health_.all_down() : tries >= options_.max_rounds * round) {
+            if (round == 1) co_return why;
             co_return error{errc::no_endpoint_available, why.message()};
         }
-        if (tries % pools_.size() == 0) {
+        // Background work is bounded by the ejections.
+        if (!what.background && !retries_.take()) {
+            why.detail += " (not tried again: the retry budget is used up)";
+            co_return why;
+        }
+        if (tries % round == 0) {
             const auto pause = pauses.failed(clock::now());
             if (clock::now() + pause >= due) co_return why;
-            if (!co_await sleep(pause)) co_return in_context({asio::error::operation_aborted, {}}, what, where);
+            if (!co_await sleep(pause))
+                co_return in_context({asio::error::operation_aborted, {}}, what, pools_[outcome->index]->to().to_string());
         }
     }
 }
 
-asio::awaitable<result<void>> client_core::perform_at(std::size_t index, const call& what, const std::string& body, reply& answer,
-                                                      std::chrono::milliseconds limit) {
-    const time_point due = clock::now() + limit;
-    auto use = co_await token(due);
-    if (!use) co_return use.error();
-    const std::string where = pools_[index]->to().to_string();
-    auto outcome = co_await attempt(what, body, answer, index, use->token, due);
-    if (outcome) co_return result<void>();
-    failure failed = outcome.error();
-    if (tokens_.has_credentials() && policy::token_was_refused(failed.why.code)) tokens_.refused(use->number);
-    if (policy::member_is_unfit(failed.why.code)) rotation_.failed(index);
-    co_return in_context(std::move(failed.why), what, where);
+asio::awaitable<result<void>> client_core::perform_at(std::size_t index, const call& what, const std::string& body,
+                                                      reply& answer, time_point due) {
+    auto outcome = co_await try_once(index, what, body, answer, due);
+    if (!outcome) co_return outcome.error();
+    if (outcome->failed) co_return outcome->failed->why;
+    co_return result<void>();
 }
 
-asio::awaitable<result<policy::token_state::send>> client_core::token(time_point due) {
+error client_core::unreachable(const call& what) const {
+    return {errc::no_endpoint_available, std::string(what.name) + ": every endpoint is down; the last one: " + last_failure_.message()};
+}
+
+asio::awaitable<result<policy::token_state::send>> client_core::token(time_point due, bool background) {
     using policy::token_state;
     for (;;) {
         token_state::answer answer = tokens_.next(clock::now());
@@ -187,9 +245,9 @@ asio::awaitable<result<policy::token_state::send>> client_core::token(time_point
         if (auto* no = std::get_if<token_state::refuse>(&answer)) co_return std::move(no->why);
         if (std::holds_alternative<token_state::fetch>(answer)) {
             // On its own feet: that this caller is cancelled must not cost the others their token.
-            auto flight = [self = shared_from_this()]() -> asio::awaitable<void> {
+            auto flight = [self = shared_from_this(), background]() -> asio::awaitable<void> {
                 const std::shared_ptr<client_core> core = self;
-                co_await core->fetch_token();
+                co_await core->fetch_token(background);
             };
             asio::co_spawn(strand_, std::move(flight), asio::detached);
         }
@@ -199,21 +257,23 @@ asio::awaitable<result<policy::token_state::send>> client_core::token(time_point
     }
 }
 
-asio::awaitable<void> client_core::fetch_token() {
+asio::awaitable<void> client_core::fetch_token(bool background) {
     const std::string body = wire::authenticate_request(options_.auth->username, options_.auth->password);
     call what;
     what.name = "authenticate";
     what.path = "/v3/auth/authenticate";
     what.authenticated = false;
+    what.background = background;
     auto answer = co_await unary<wire::authenticate_response>(what, body);
     if (answer) {
         tokens_.fetched(std::move(answer->token));
-        log(log_level::debug, "token_fetched", "authenticated as " + options_.auth->username);
+        log(log_level::debug, "token_fetched", "authenticated as " + options_.auth->username, {{"user", options_.auth->username}});
     } else if (answer.error().code == server_errc::auth_not_enabled) {
         tokens_.not_enabled();
         log(log_level::info, "auth_not_enabled", "credentials were given, but etcd has authentication switched off");
     } else {
-        log(log_level::warning, "authenticate_failed", answer.error().message());
+        const std::string why = answer.error().message();
+        log(log_level::warning, "authenticate_failed", why, {{"cause", why}});
         tokens_.fetch_failed(answer.error(), clock::now());
     }
     token_changed_.notify_all();
@@ -221,26 +281,27 @@ asio::awaitable<void> client_core::fetch_token() {
 
 asio::awaitable<result<client_core::stream>> client_core::open_stream(call what, const std::string& body,
                                                                       transport::response_sink& sink) {
-    auto use = co_await token(clock::now() + options_.total_timeout);
-    if (!use) co_return use.error();
     stream opened;
-    opened.index = rotation_.current();
+    opened.use = in_use(*this);
+    auto use = co_await token(clock::now() + options_.total_timeout, true);
+    if (!use) co_return use.error();
+    opened.index = health_.choose();
     opened.token = use->number;
     const endpoint& to = pools_[opened.index]->to();
     opened.endpoint = to.to_string();
+    const time_point began = clock::now();
+    const auto failed = [&](const error& cause) {
+        error why = in_context(cause, what, opened.endpoint);
+        if (policy::member_is_unfit(why.code)) report_failure(opened.index, began, why);
+        return why;
+    };
     auto session = co_await pools_[opened.index]->connect(time_point::max());
-    if (!session) {
-        if (policy::member_is_unfit(session.error().code)) rotation_.failed(opened.index);
-        co_return in_context(session.error(), what, opened.endpoint);
-    }
+    if (!session) co_return failed(session.error());
     opened.session = std::move(*session);
     opened.session->expires_at(clock::now() + options_.created_timeout);
     const std::string text = request(what, body, to, use->token, std::chrono::milliseconds(0));
     auto sent = co_await opened.session->send(text, sink, transport::unlimited);
-    if (!sent) {
-        if (policy::member_is_unfit(sent.error().code)) rotation_.failed(opened.index);
-        co_return in_context(sent.error(), what, opened.endpoint);
-    }
+    if (!sent) co_return failed(sent.error());
     co_return opened;
 }
 

@@ -8,16 +8,25 @@
 #include "etcd/reply.hpp"
 #include "etcd/spawn.hpp"
 #include "policy/backoff.hpp"
-#include "policy/endpoint_rotation.hpp"
+#include "policy/endpoint_health.hpp"
+#include "policy/event_log.hpp"
 #include "policy/retry.hpp"
+#include "policy/retry_budget.hpp"
 #include "policy/token_state.hpp"
 #include "transport/condition.hpp"
 #include "transport/session_pool.hpp"
+#include "wire/messages.hpp"
+
+#include <boost/asio/cancellation_signal.hpp>
 
 #include <chrono>
+#include <initializer_list>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace dynconf::etcd {
@@ -31,7 +40,13 @@ struct call {
     policy::safety safety = policy::safety::repeatable;
     bool needs_leader = true;  ///< False for what one member may answer alone.
     bool authenticated = true;
+    /// Asked by the library itself, which can wait: one try at each endpoint that is up, none when all are down, no
+    /// pauses. until_reachable() says when to ask again.
+    bool background = false;
 };
+
+/// Says which call of whom failed.
+error in_context(error e, const call& what, const std::string& where);
 
 /// The shared heart of a client: endpoints, sessions, token, retries. All members but make(), executor() and options()
 /// are for coroutines on its strand.
@@ -53,14 +68,32 @@ public:
         co_return std::move(answer.message);
     }
 
-    /// One try at one endpoint, with a token but without a repetition.
+    /// The same, one try at one endpoint, no longer than `limit`; only a token may be renewed on the way.
     template <class Message>
-    asio::awaitable<result<Message>> unary_at(std::size_t index, call what, const std::string& body, std::chrono::milliseconds limit) {
+    asio::awaitable<result<Message>> unary_at(std::size_t index, call what, const std::string& body,
+                                              std::chrono::milliseconds limit) {
         message_reply<Message> answer;
-        auto done = co_await perform_at(index, what, body, answer, limit);
+        auto done = co_await perform_at(index, what, body, answer, clock::now() + limit);
         if (!done) co_return done.error();
         co_return std::move(answer.message);
     }
+
+    /// While one is held the client is in use in the background: endpoints that are down are probed. It does not keep
+    /// the core alive.
+    class in_use {
+    public:
+        in_use() = default;
+        explicit in_use(client_core& core);
+        in_use(in_use&& other) noexcept : core_(std::exchange(other.core_, {})) {}
+        in_use& operator=(in_use&& other) noexcept {
+            std::swap(core_, other.core_);
+            return *this;
+        }
+        ~in_use();
+
+    private:
+        std::weak_ptr<client_core> core_;
+    };
 
     /// A stream that is open: its request was sent, its answer goes to the sink it was opened with.
     struct stream {
@@ -68,15 +101,30 @@ public:
         std::string endpoint;
         std::size_t index = 0;
         policy::token_state::generation token = 0;
+        in_use use;
     };
-    /// One try at the current endpoint; the session's deadline is created_timeout from now.
+    /// One try at the current endpoint; the session's deadline is created_timeout from now. A failure is reported by it, a
+    /// success by whom it is confirmed to: endpoint_worked().
     asio::awaitable<result<stream>> open_stream(call what, const std::string& body, transport::response_sink& sink);
 
     /// What a stream learned about its endpoint and token.
-    void endpoint_failed(std::size_t index) noexcept { rotation_.failed(index); }
+    void endpoint_worked(std::size_t index) { report_success(index, clock::now()); }
+    void endpoint_failed(std::size_t index, const error& why) { report_failure(index, clock::now(), why); }
     void token_refused(policy::token_state::generation number) noexcept { tokens_.refused(number); }
     bool has_credentials() const noexcept { return tokens_.has_credentials(); }
-    std::size_t endpoint_count() const noexcept { return pools_.size(); }
+    /// The number of endpoints in use; they are numbered from 0, but need not be consecutive.
+    std::size_t endpoint_count() const noexcept { return health_.count(); }
+
+    /// True at once unless all endpoints are down, else as soon as one is not; false when cancelled. Background work waits
+    /// here instead of pausing, so that a cluster that is away sees the tries of one prober, however much waits for it.
+    asio::awaitable<bool> until_reachable();
+    bool all_endpoints_down() const noexcept { return health_.all_down(); }
+    /// How long until_reachable() waits at least.
+    std::chrono::milliseconds next_try_in() const;
+    /// Why an endpoint was last found unfit; no code when none ever was.
+    const error& last_failure() const noexcept { return last_failure_; }
+    /// The next call or stream goes to the first endpoint that is up: for a scheduled rotation.
+    void return_to_first_endpoint() noexcept { health_.return_to_first(); }
 
     /// The stream that serves all watches.
     watch_hub& watches() noexcept { return *watches_; }
@@ -84,7 +132,7 @@ public:
     /// Waits; false when cancelled.
     asio::awaitable<bool> sleep(std::chrono::milliseconds d);
     const policy::random_source& random() const noexcept { return random_; }
-    void log(log_level level, std::string_view event, std::string text) const;
+    void log(log_level level, std::string_view event, std::string text, std::initializer_list<log_field> fields = {});
 
 private:
     struct made_by_make {};
@@ -101,22 +149,60 @@ private:
     };
 
     asio::awaitable<result<void>> perform(const call& what, const std::string& body, reply& answer);
+    asio::awaitable<result<void>> perform_at(std::size_t index, const call& what, const std::string& body, reply& answer,
+                                             time_point due);
+    /// What became of a try whose token was good, or no longer to be renewed.
+    struct tried {
+        std::size_t index;
+        std::optional<failure> failed;
+        policy::verdict verdict = policy::verdict::give_up;
+    };
+    /// At that endpoint, or else at the one to choose.
+    asio::awaitable<result<tried>> try_once(std::optional<std::size_t> only, const call& what, const std::string& body,
+                                            reply& answer, time_point due);
+    /// Marks an endpoint as being tried, as long as it lives.
+    class trial;
+    void report_success(std::size_t index, time_point began);
+    void readmitted(std::size_t index);
+    void report_failure(std::size_t index, time_point began, const error& why);
+    error unreachable(const call& what) const;
+
+    void start_prober();
+    asio::awaitable<void> look_after_endpoints();
+    /// When there is something to do next; none: not before an endpoint fails.
+    std::optional<time_point> next_care() const;
+    asio::awaitable<void> probe(std::size_t index);
+    /// What a member says of itself; an error where it is not fit to serve.
+    asio::awaitable<result<status_response>> status_of(std::size_t index);
+
+    asio::awaitable<void> learn_members();
+    std::vector<endpoint> usable(const std::vector<wire::member>& members) const;
+    std::size_t number_of(const endpoint& e);
+
     asio::awaitable<boost::system::result<void, failure>> attempt(const call& what, const std::string& body, reply& answer, std::size_t index,
                                                    std::string_view token, time_point due);
-    asio::awaitable<result<void>> perform_at(std::size_t index, const call& what, const std::string& body, reply& answer,
-                                             std::chrono::milliseconds limit);
-    asio::awaitable<result<policy::token_state::send>> token(time_point due);
-    asio::awaitable<void> fetch_token();
+    asio::awaitable<result<policy::token_state::send>> token(time_point due, bool background);
+    asio::awaitable<void> fetch_token(bool background);
     std::string request(const call& what, std::string_view body, const endpoint& to, std::string_view token,
                         std::chrono::milliseconds limit) const;
 
     strand strand_;
     client_options options_;
-    std::vector<std::shared_ptr<transport::session_pool>> pools_;   // one for each endpoint
-    policy::endpoint_rotation rotation_;
+    std::shared_ptr<transport::connector> connector_;
+    std::vector<std::shared_ptr<transport::session_pool>> pools_;   // one for each endpoint, the configured ones first
+    std::size_t configured_;
+    policy::random_source random_;
+    policy::endpoint_health health_;
+    policy::retry_budget retries_;
+    std::set<std::size_t> on_trial_;
+    error last_failure_;
     policy::token_state tokens_;
     transport::condition token_changed_;
-    policy::random_source random_;
+    transport::condition health_changed_;
+    policy::event_log events_;
+    std::size_t uses_ = 0;
+    time_point learn_at_{};   // the list of members
+    std::shared_ptr<asio::cancellation_signal> prober_;   // ends look_after_endpoints(); null while that does not run
     std::unique_ptr<watch_hub> watches_;   // uses all of the above
 };
 

@@ -85,7 +85,8 @@ asio::awaitable<result<mirror_step>> mirror_core::next() {
                 if (co_await transport::was_cancelled()) co_return cancelled();
                 out = interrupted(std::move(down->why), down->pause);
             } else {
-                core_->log(log_level::info, "history_lost", "the revisions after " + std::to_string(replica_.known()) + " were compacted; loading again");
+                core_->log(log_level::info, "history_lost", "the revisions after " + std::to_string(replica_.known()) + " were compacted; loading again",
+                           {{"revision", std::to_string(replica_.known())}});
                 list_again(mirror_step::reason::compacted);
             }
         }
@@ -151,7 +152,8 @@ mirror_core::maybe_step mirror_core::on(watch_subscription::batch& news) {
 asio::awaitable<mirror_core::maybe_step> mirror_core::on(watch_subscription::connected& up) {
     watched_ = true;
     if (co_await store_went_back(up.header)) {
-        core_->log(log_level::warning, "store_replaced", "the store at " + up.endpoint + " is another one or seems to have gone back; loading again");
+        core_->log(log_level::warning, "store_replaced", "the store at " + up.endpoint + " is another one or seems to have gone back; loading again",
+                   {{"endpoint", up.endpoint}});
         list_again(mirror_step::reason::store_replaced);
         co_return std::nullopt;
     }
@@ -168,7 +170,8 @@ asio::awaitable<mirror_core::maybe_step> mirror_core::on(watch_subscription::con
 
 mirror_core::maybe_step mirror_core::on(const watch_subscription::probed& proof) {
     if (proof.header.cluster_id != replica_.cluster_id() || proof.header.revision < replica_.known()) {
-        core_->log(log_level::warning, "store_replaced", "the store is another one or has gone back to revision " + std::to_string(proof.header.revision) + "; loading again");
+        core_->log(log_level::warning, "store_replaced", "the store is another one or has gone back to revision " + std::to_string(proof.header.revision) + "; loading again",
+                   {{"endpoint", endpoint_}});
         list_again(mirror_step::reason::store_replaced);
         return std::nullopt;
     }
@@ -212,7 +215,8 @@ asio::awaitable<mirror_core::maybe_step> mirror_core::look() {
             break;
         case policy::catch_up::action::reload:
             if (!found) break;   // nobody answers, so there is nothing to load either
-            core_->log(log_level::warning, "watch_incomplete", missing + "; loading again");
+            core_->log(log_level::warning, "watch_incomplete", missing + "; loading again",
+                       {{"revision", std::to_string(replica_.known())}});
             list_again(mirror_step::reason::repaired);
             break;
     }
@@ -229,7 +233,7 @@ asio::awaitable<bool> mirror_core::store_went_back(const response_header& confir
     std::optional<brief> limits;
     if (const auto endpoint = core_->watches().endpoint_index())
         limits = brief{*endpoint, clock::now() + core_->options().max_staleness / 4};
-    auto newest = co_await range_once(*core_, any, count, limits);
+    auto newest = co_await range_once(*core_, any, count, limits, asked_by::library);
     // Where nobody can tell, a load does: it costs a list and is never wrong.
     co_return !newest || newest->header.revision < replica_.known();
 }
@@ -240,8 +244,8 @@ asio::awaitable<result<range_response>> mirror_core::list(range_options options,
     range_response whole;
     for (const key_range& range : ranges_) {
         result<range_response> part = range_response();
-        if (options.limit > 0) part = co_await range_once(*core_, range, options, limits);
-        else part = co_await range_pages(*core_, range, options, limits);
+        if (options.limit > 0) part = co_await range_once(*core_, range, options, limits, asked_by::library);
+        else part = co_await range_pages(*core_, range, options, limits, asked_by::library);
         if (!part) co_return part.error();
         if (whole.header.revision == 0) {   // all further ranges at the revision of the first
             whole.header = part->header;
@@ -261,6 +265,16 @@ asio::awaitable<result<mirror_core::maybe_step>> mirror_core::load() {
     const range_options everything;
     std::optional<brief> limits;   // what was said to be current must not become too old meanwhile
     if (const auto endpoint = core_->watches().endpoint_index(); live_ && endpoint) limits = brief{*endpoint, freshness_.deadline()};
+    if (!limits) {
+        // Others may have found out before: then nobody has told the caller yet.
+        if (core_->all_endpoints_down() && !std::exchange(told_, true)) {
+            maybe_step known = interrupted(core_->last_failure(), core_->next_try_in());
+            co_return known;
+        }
+        const bool reachable = co_await core_->until_reachable();
+        if (!reachable) co_return cancelled();
+    }
+    told_ = true;
     auto began = clock::now();
     auto listed = co_await list(everything, limits);
     for (unsigned tries = 1; !listed && listed.error().code == server_errc::compacted && tries < most_list_tries; ++tries) {
@@ -270,12 +284,17 @@ asio::awaitable<result<mirror_core::maybe_step>> mirror_core::load() {
     if (!listed) {
         if (co_await transport::was_cancelled()) co_return cancelled();
         const error_code why = listed.error().code;
-        pause_ = policy::needs_patience(why) ? core_->options().slow_retry : list_backoff_.failed(clock::now());
-        core_->log(log_level::warning, "load_failed", listed.error().message());
-        maybe_step failed = interrupted(listed.error(), pause_);
+        // While all endpoints are down until_reachable() is the pause.
+        if (policy::needs_patience(why)) pause_ = core_->options().slow_retry;
+        else if (!core_->all_endpoints_down()) pause_ = list_backoff_.failed(clock::now());
+        const auto pause = std::max(pause_, core_->next_try_in());
+        const std::string words = listed.error().message();
+        core_->log(log_level::warning, "load_failed", words, {{"cause", words}, {"pause_ms", std::to_string(pause.count())}});
+        maybe_step failed = interrupted(listed.error(), pause);
         co_return failed;
     }
     list_backoff_.succeeded(clock::now());
+    told_ = false;
 
     const revision_t revision = listed->header.revision;
     maybe_step out = step(listed_once_ ? mirror_step::kind::resync : mirror_step::kind::snapshot);
@@ -295,7 +314,8 @@ asio::awaitable<result<mirror_core::maybe_step>> mirror_core::load() {
     out->good_until = freshness_.good_until();
     watch_.restart(revision + 1);
     next_verification(clock::now());
-    core_->log(log_level::info, "loaded", std::to_string(replica_.size()) + " keys at revision " + std::to_string(revision));
+    core_->log(log_level::info, "loaded", std::to_string(replica_.size()) + " keys at revision " + std::to_string(revision),
+               {{"keys", std::to_string(replica_.size())}, {"revision", std::to_string(revision)}});
     if (out->why == mirror_step::reason::repaired && out->events.empty()) out.reset();   // a false alarm
     co_return out;
 }
@@ -318,16 +338,19 @@ asio::awaitable<void> mirror_core::verify() {
     keys.revision = replica_.known();
     auto listed = co_await list(keys, brief{*endpoint, std::min(freshness_.deadline(), now + core_->options().request_timeout)});
     if (!listed) {
-        core_->log(log_level::debug, "not_verified", listed.error().message());   // again next time
+        const std::string why = listed.error().message();
+        core_->log(log_level::debug, "not_verified", why, {{"cause", why}});   // again next time
         co_return;
     }
     const auto differences = replica_.differences(listed->kvs);
     if (differences.empty()) {
-        core_->log(log_level::debug, "content_verified", std::to_string(replica_.size()) + " keys at revision " + std::to_string(keys.revision));
+        core_->log(log_level::debug, "content_verified", std::to_string(replica_.size()) + " keys at revision " + std::to_string(keys.revision),
+                   {{"keys", std::to_string(replica_.size())}, {"revision", std::to_string(keys.revision)}});
         co_return;
     }
     core_->log(log_level::error, "content_differed", std::to_string(differences.size()) + " keys at revision " + std::to_string(keys.revision)
-                   + " are not those of etcd, the first is \"" + differences.front() + "\"; loading again");
+                   + " are not those of etcd, the first is \"" + differences.front() + "\"; loading again",
+               {{"key", differences.front()}, {"keys", std::to_string(differences.size())}, {"revision", std::to_string(keys.revision)}});
     list_again(mirror_step::reason::repaired);
 }
 

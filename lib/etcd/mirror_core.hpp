@@ -60,6 +60,7 @@ private:
     std::string endpoint_;                 // of the watch
     bool watched_ = false;                 // a confirmed watch
     bool live_ = false;                    // the last that was said is `connected` or `verified`
+    bool told_ = false;   // that there is nothing to load from
     bool listed_once_ = false;
     bool list_needed_ = true;
     mirror_step::reason reason_ = mirror_step::reason::none;   // of the next list

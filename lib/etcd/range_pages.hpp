@@ -15,12 +15,15 @@ struct brief {
     std::chrono::steady_clock::time_point due;
 };
 
+/// See call::background.
+enum class asked_by : bool { caller, library };
+
 /// All of a range in pages at one revision: `options.revision`, or the one of the first page. That is the header's.
 asio::awaitable<result<range_response>> range_pages(client_core& core, key_range keys, range_options options,
-                                                    std::optional<brief> limits = std::nullopt);
+                                                    std::optional<brief> limits = std::nullopt, asked_by who = asked_by::caller);
 
 /// One request.
 asio::awaitable<result<range_response>> range_once(client_core& core, const key_range& keys, const range_options& options,
-                                                   std::optional<brief> limits = std::nullopt);
+                                                   std::optional<brief> limits = std::nullopt, asked_by who = asked_by::caller);
 
 }  // namespace dynconf::etcd

@@ -43,6 +43,7 @@ watch_hub::watch_hub(client_core& core)
 
 void watch_hub::add(watch_subscription& s) {
     subscriptions_.insert(&s);
+    told_ = false;
     changed();
     if (std::exchange(running_, true)) return;
     auto life = [core = core_.shared_from_this(), this]() -> asio::awaitable<void> {
@@ -78,7 +79,7 @@ void watch_hub::probe_soon() {
 }
 
 void watch_hub::distrust(const error& why) {
-    core_.log(log_level::warning, "watch_distrusted", why.message());
+    core_.log(log_level::warning, "watch_distrusted", why.message(), {{"cause", why.message()}});
     plan_.suspect();
     moved_.notify_all();
 }
@@ -156,7 +157,13 @@ asio::awaitable<void> watch_hub::open(shared_link l, std::string body) {
     call what;
     what.name = "watch";
     what.path = "/v3/watch";
-    auto opened = co_await core_.open_stream(what, body, l->sink);
+    // Others may have found out before: then nobody has told the watches yet.
+    if (!serving_ && core_.all_endpoints_down() && !std::exchange(told_, true))
+        for (watch_subscription* s : subscriptions_) s->on_interrupted(core_.last_failure(), core_.next_try_in());
+    const bool reachable = co_await core_.until_reachable();
+    if (serving_) core_.return_to_first_endpoint();   // a rotation is the time to go back to it
+    result<client_core::stream> opened = error{asio::error::operation_aborted, {}};
+    if (reachable) opened = co_await core_.open_stream(what, body, l->sink);
     opening_ = false;
     moved_.notify_all();
     if (!opened) {
@@ -199,7 +206,10 @@ void watch_hub::route(const shared_link& l) {
         if (auto* b = std::get_if<policy::watch_cursor::broken>(&item->step); b && !policy::will_not_heal(b->why.code))
             return failed(l, std::move(b->why));
         if (l->watches[item->watch]) deliver(*l, item->watch, std::move(item->step));
-        if (coming_ == l && l->meaning.answered()) serve(l);
+        if (coming_ == l) {
+            if (l->meaning.answered()) serve(l);
+            else l->io.session->expires_at(clock::now() + core_.options().created_timeout);   // many watches take their time
+        }
         if (l->closed) return;
     }
 }
@@ -236,6 +246,8 @@ void watch_hub::serve(const shared_link& l) {
         l->io.session->no_deadline();
         serving_ = l;
         served_by_ = l->io.index;
+        core_.endpoint_worked(l->io.index);
+        told_ = false;
         plan_.opened(clock::now());
         for (std::size_t i = 0; i < l->watches.size(); ++i)
             if (l->watches[i] && l->meaning.serves(i) && !l->watches[i]->is_served_by(l->io.endpoint))
@@ -253,8 +265,8 @@ void watch_hub::failed(const shared_link& l, error why) {
     }
     if (ended->io.session) {
         if (core_.has_credentials() && policy::token_was_refused(why.code)) core_.token_refused(ended->io.token);
-        if (policy::member_is_unfit(why.code)) core_.endpoint_failed(ended->io.index);
         why.detail = "watch at " + ended->io.endpoint + (why.detail.empty() ? "" : ": " + why.detail);
+        if (policy::member_is_unfit(why.code)) core_.endpoint_failed(ended->io.index, why);
     }
     if (why.code == errc::response_too_large && !ended->in_pieces) {
         in_pieces_ = true;
@@ -268,9 +280,12 @@ void watch_hub::failed(const shared_link& l, error why) {
     const auto pause = served ? plan_.lost(now, why.code) : plan_.open_failed(now, why.code);
     moved_.notify_all();
     if (why.code == asio::error::operation_aborted) return;
-    if (serving_) return core_.log(log_level::info, "watch_not_replaced", why.message());
-    core_.log(log_level::warning, "watch_interrupted", why.message());
-    for (watch_subscription* s : subscriptions_) s->on_interrupted(why, pause);
+    if (serving_) return core_.log(log_level::info, "watch_not_replaced", why.message(), {{"cause", why.message()}});
+    const auto next_try = std::max(pause, core_.next_try_in());
+    core_.log(log_level::warning, "watch_interrupted", why.message(),
+              {{"cause", why.message()}, {"pause_ms", std::to_string(next_try.count())}});
+    told_ = true;
+    for (watch_subscription* s : subscriptions_) s->on_interrupted(why, next_try);
 }
 
 void watch_hub::close(shared_link& l) noexcept {
@@ -309,7 +324,8 @@ asio::awaitable<void> watch_hub::probe() {
     }
     if (!answer) {
         if (co_await transport::was_cancelled()) co_return;
-        core_.log(log_level::warning, "probe_failed", answer.error().message());
+        const std::string why = answer.error().message();
+        core_.log(log_level::warning, "probe_failed", why, {{"cause", why}});
         plan_.probe_failed();
         co_return;
     }

@@ -82,6 +82,7 @@ private:
     bool opening_ = false;
     bool probing_ = false;
     bool in_pieces_ = false;        // the next stream: its messages were too large
+    bool told_ = false;             // why nothing serves
     asio::cancellation_signal stop_opening_;
     asio::cancellation_signal stop_probing_;
     transport::condition moved_;

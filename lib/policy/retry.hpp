@@ -25,6 +25,9 @@ enum class verdict : std::uint8_t {
 /// After this failure the server surely did not execute the request.
 bool surely_not_executed(stage how_far, const error_code& code) noexcept;
 
+/// A write that failed so may have been executed all the same. What may be executed twice never leaves a doubt behind.
+bool leaves_in_doubt(safety kind, stage how_far, const error_code& code) noexcept;
+
 /// The member, not the request, is at fault: another one may do better.
 bool member_is_unfit(const error_code& code) noexcept;
 

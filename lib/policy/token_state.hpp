@@ -39,6 +39,8 @@ public:
     void not_enabled() noexcept;
     void fetch_failed(error why, time_point now);
 
+    /// What to send where any answer will do; empty when there is no valid token. Asks for no flight.
+    std::string at_hand() const { return valid_ ? token_ : std::string(); }
     bool has_credentials() const noexcept { return has_credentials_; }
 
 private:

@@ -25,11 +25,11 @@ constexpr field delete_fields[] = {
 };
 constexpr shape delete_shape{delete_fields};
 
-using operation = decltype(txn_response::responses)::value_type;
+extern const shape txn_shape;
 
 template <class Response>
 void* become(void* owner) {
-    return &static_cast<operation*>(owner)->emplace<Response>();
+    return &static_cast<op_response*>(owner)->emplace<Response>();
 }
 
 template <class Response>
@@ -41,8 +41,7 @@ constexpr field operation_fields[] = {
     alternative<range_response>("response_range", range_shape),
     alternative<put_response>("response_put", put_shape),
     alternative<delete_response>("response_delete_range", delete_shape),
-    // `txn` cannot nest, so nobody has asked for it, and there is no value for it.
-    {.name = "response_txn", .kind = field_kind::refused},
+    alternative<txn_response>("response_txn", txn_shape),
 };
 constexpr shape operation_shape{operation_fields};
 
@@ -51,7 +50,7 @@ constexpr field txn_fields[] = {
     scalar<&txn_response::succeeded>("succeeded"),
     object<&txn_response::responses>("responses", operation_shape),
 };
-constexpr shape txn_shape{txn_fields};
+constinit const shape txn_shape{txn_fields};
 
 }  // namespace
 

@@ -24,6 +24,19 @@ constexpr field status_fields[] = {
 };
 constexpr shape status_shape{status_fields};
 
+constexpr field member_fields[] = {
+    text<&member::name>("name"),
+    text<&member::client_urls>("clientURLs"),
+    scalar<&member::is_learner>("isLearner"),
+};
+constexpr shape member_shape{member_fields};
+
+constexpr field member_list_fields[] = {
+    object<&member_list_response::header>("header", header_shape),
+    object<&member_list_response::members>("members", member_shape),
+};
+constexpr shape member_list_shape{member_list_fields};
+
 constexpr field header_only_fields[] = {
     object<&header_only_response::header>("header", header_shape),
 };
@@ -33,10 +46,12 @@ constexpr shape header_only_shape{header_only_fields};
 
 template <> const shape& shape_of<authenticate_response>() { return authenticate_shape; }
 template <> const shape& shape_of<status_response>() { return status_shape; }
+template <> const shape& shape_of<member_list_response>() { return member_list_shape; }
 template <> const shape& shape_of<header_only_response>() { return header_only_shape; }
 
 template class decoder<authenticate_response>;
 template class decoder<status_response>;
+template class decoder<member_list_response>;
 template class decoder<header_only_response>;
 
 }  // namespace dynconf::wire

@@ -27,6 +27,7 @@ std::string_view own_text(errc code) noexcept {
     case errc::watch_ended: return "the server ended the watch";
     case errc::not_current: return "no proof in time that the content is current";
     case errc::history_lost: return "the wanted revisions have been compacted";
+    case errc::marker_taken: return "the marker had its write before, or was fenced";
     case errc::schema_violation: return "the value violates its schema";
     case errc::required_missing: return "a required setting has no value";
     case errc::unknown_name: return "unknown name";
@@ -72,7 +73,7 @@ error describe(const std::exception_ptr& thrown) {
     try {
         std::rethrow_exception(thrown);
     } catch (const exception& e) {
-        return {e.code(), e.detail()};
+        return {e.code(), e.detail(), e.in_doubt()};
     } catch (const boost::system::system_error& e) {
         return {e.code(), words_before(e.what(), e.code())};
     } catch (const std::system_error& e) {

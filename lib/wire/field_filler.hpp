@@ -256,7 +256,7 @@ private:
         frame& top = frames_.back();
         const field* f = top.current;
         if (!f) return nullptr;
-        if (f->kind == field_kind::object || f->kind == field_kind::refused)
+        if (f->kind == field_kind::object)
             return refuse(ec, "is not what it should be but a single value"), nullptr;
         if (f->repeated != top.in_array) return refuse(ec, "is not an array"), nullptr;
         return f;

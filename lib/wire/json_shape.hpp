@@ -22,7 +22,6 @@ enum class field_kind : std::uint8_t {
     text,
     event_type,   // "PUT", "DELETE" or their numbers
     object,
-    refused,      // known, and nothing that we ever asked for
 };
 
 struct shape;

@@ -44,7 +44,10 @@ bool key_range::contains(std::string_view key) const noexcept {
 }
 
 bool txn::read_only() const noexcept {
-    const auto reads = [](const op& o) { return std::holds_alternative<op::range_op>(o.what()); };
+    const auto reads = [](const op& o) {
+        const auto* inner = std::get_if<op::txn_op>(&o.what());
+        return inner ? inner->what->read_only() : std::holds_alternative<op::range_op>(o.what());
+    };
     return std::all_of(success_.begin(), success_.end(), reads) && std::all_of(failure_.begin(), failure_.end(), reads);
 }
 

@@ -59,6 +59,17 @@ struct lease_time_to_live_response {
     std::vector<std::string> keys;
 };
 
+struct member {
+    std::string name;                        // empty: not started yet
+    std::vector<std::string> client_urls;    // as configured: may be none, 0.0.0.0, or without a gateway
+    bool is_learner = false;
+};
+
+struct member_list_response {
+    response_header header;
+    std::vector<member> members;
+};
+
 struct header_only_response {   // lease revoke, compaction
     response_header header;
 };

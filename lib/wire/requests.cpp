@@ -168,20 +168,26 @@ void append_comparison(std::string& out, const comparison& c) {
     body.close();
 }
 
+void append_txn(std::string& out, const txn& t);
+
 struct append_op {
     std::string& out;
 
     void operator()(const op::range_op& o) const { append_range(wrap("request_range"), o.range, o.options); }
     void operator()(const op::put_op& o) const { append_put(wrap("request_put"), o.key, o.value, o.options); }
     void operator()(const op::delete_op& o) const { append_delete(wrap("request_delete_range"), o.range, o.options); }
+    void operator()(const op::txn_op& o) const { append_txn(wrap("request_txn"), *o.what); }
 
     std::string& wrap(std::string_view name) const { return ((out += "{\"") += name) += "\":"; }
 };
+
+std::size_t size_of(const txn& t);
 
 struct size_of_op {
     std::size_t operator()(const op::range_op& o) const { return around + encoded(o.range); }
     std::size_t operator()(const op::put_op& o) const { return around + encoded(o.key) + encoded(o.value); }
     std::size_t operator()(const op::delete_op& o) const { return around + encoded(o.range); }
+    std::size_t operator()(const op::txn_op& o) const { return size_of(*o.what); }
 };
 
 template <class Items, class Append>
@@ -195,6 +201,26 @@ void append_list(object& body, std::string_view name, const Items& items, Append
         before = ',';
     }
     out += ']';
+}
+
+std::size_t size_of(const txn& t) {
+    std::size_t size = around;
+    for (const comparison& c : t.compares()) size += around + encoded(c.key) + encoded(c.bytes);
+    for (const auto* branch : {&t.success(), &t.failure()})
+        for (const op& o : *branch) size += std::visit(size_of_op{}, o.what());
+    return size;
+}
+
+void append_txn(std::string& out, const txn& t) {
+    const auto append_branch_op = [&](const op& o) {
+        std::visit(append_op{out}, o.what());
+        out += '}';
+    };
+    object body(out);
+    append_list(body, "compare", t.compares(), [&](const comparison& c) { append_comparison(out, c); });
+    append_list(body, "success", t.success(), append_branch_op);
+    append_list(body, "failure", t.failure(), append_branch_op);
+    body.close();
 }
 
 }  // namespace
@@ -221,22 +247,9 @@ std::string delete_range_request(const key_range& r, const delete_options& o) {
 }
 
 std::string txn_request(const txn& t) {
-    std::size_t size = around;
-    for (const comparison& c : t.compares()) size += around + encoded(c.key) + encoded(c.bytes);
-    for (const auto* branch : {&t.success(), &t.failure()})
-        for (const op& o : *branch) size += std::visit(size_of_op{}, o.what());
-
     std::string out;
-    out.reserve(size);
-    const auto append_branch_op = [&](const op& o) {
-        std::visit(append_op{out}, o.what());
-        out += '}';
-    };
-    object body(out);
-    append_list(body, "compare", t.compares(), [&](const comparison& c) { append_comparison(out, c); });
-    append_list(body, "success", t.success(), append_branch_op);
-    append_list(body, "failure", t.failure(), append_branch_op);
-    body.close();
+    out.reserve(size_of(t));
+    append_txn(out, t);
     return out;
 }
 

@@ -2,6 +2,7 @@
 """Checks the documentation.
 
     run.py snippets PROGRAM          runs the compiled snippets beside an etcd of their own
+    run.py events ROOT               docs/logging.md has the events and fields of the log calls in lib/, no more and no less
     run.py words ROOT DOCUMENT...    links lead somewhere, commands and named files exist, variables are known to the code
 """
 
@@ -70,8 +71,43 @@ def words(root, documents):
     sys.exit(1 if wrong else 0)
 
 
+def calls(text, name):
+    """The arguments of each call of `name`, as text."""
+    for start in re.finditer(rf'\b{name}\(', text):
+        depth, at, quoted = 1, start.end(), False
+        while depth:
+            if text[at] == '"' and text[at - 1] != '\\':
+                quoted = not quoted
+            if not quoted:
+                depth += {'(': 1, ')': -1}.get(text[at], 0)
+            at += 1
+        yield text[start.end():at - 1]
+
+
+def events(root):
+    root = pathlib.Path(root)
+    said, told = {}, {}
+    for source in root.glob('lib/**/*.cpp'):
+        for call in calls(source.read_text(), 'log'):
+            event = re.search(r'log_level::\w+,\s*"(\w+)"', call)
+            if event:
+                said.setdefault(event[1], set()).add(frozenset(re.findall(r'\{"(\w+)",', call)))
+    text = (root / 'docs/logging.md').read_text()
+    for event, fields in re.findall(r'^\| `(\w+)` \| [\w, ]+ \| ([^|]*?) ?\| ', text, re.M):
+        told[event] = {frozenset(re.findall(r'`(\w+)`', fields))}
+    wrong = [f'{e}: the code has {sorted(map(sorted, said.get(e, [])))}, docs/logging.md {sorted(map(sorted, told.get(e, [])))}'
+             for e in sorted({*said, *told}) if said.get(e) != told.get(e)]
+    fields = {f for each in said.values() for some in each for f in some}
+    listed = set(re.findall(r'^\| `(\w+)` \| [^|]* \|$', text, re.M))
+    wrong += [f'field {f}: not both in the code and in the last table' for f in sorted(fields ^ listed)]
+    print(*wrong, f'{len(said)} events, {len(fields)} fields', sep='\n')
+    sys.exit(1 if wrong or not said else 0)
+
+
 def main():
     mode, *rest = sys.argv[1:]
+    if mode == 'events':
+        events(*rest)
     if mode == 'words':
         words(rest[0], rest[1:])
     try:

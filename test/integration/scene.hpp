@@ -44,7 +44,7 @@ asio::awaitable<result<T>> outcome(asio::awaitable<T> operation) {
         T value = co_await std::move(operation);
         co_return value;
     } catch (const exception& e) {
-        co_return error{e.code(), e.detail()};
+        co_return error{e.code(), e.detail(), e.in_doubt()};
     }
 }
 

@@ -74,23 +74,28 @@ TEST_CASE("watch hub: five hundred prefixes share one connection, and one more l
         co_await in_parallel(500, [&](int i) -> asio::awaitable<void> {
             co_await next_of(*all[static_cast<std::size_t>(i)], mirror_step::kind::connected);
         });
-        CHECK(wire.connections() <= 2);
+        co_await until([&] { return wire.connections() <= 2; });   // one serves all, one is for calls
 
         writer writes(etcd, "/p/7/");
         std::vector<event> seen;
-        for (int i = 0; i < 20; ++i) {   // each joins while events flow
+        for (int i = 0; i < 5; ++i) {   // each joins while events flow
             auto late = std::make_unique<mirror>(c, key_range::prefix(numbered("/late/", i)));
             co_await next_of(*late, mirror_step::kind::connected);
             all.push_back(std::move(late));
+            mirror_step some = co_await next_of(*all[7], mirror_step::kind::update);
+            seen.insert(seen.end(), some.events.begin(), some.events.end());
         }
         const revision_t last = writes.stop();
-        seen = co_await changes_until(*all[7], last);
+        if (seen.back().kv.mod_revision < last) {
+            std::vector<event> rest = co_await changes_until(*all[7], last);
+            seen.insert(seen.end(), rest.begin(), rest.end());
+        }
         check_whole(seen, writes.count());
 
-        const revision_t r = admin.put("/late/19/x", "1");
-        seen = co_await changes_until(*all[519], r);
-        CHECK(shown(seen) == strings{"put /late/19/x=1 @" + std::to_string(r)});
-        CHECK(wire.connections() <= 2);
+        const revision_t r = admin.put("/late/4/x", "1");
+        seen = co_await changes_until(*all[504], r);
+        CHECK(shown(seen) == strings{"put /late/4/x=1 @" + std::to_string(r)});
+        co_await until([&] { return wire.connections() <= 2; });
     }, 60s);
 }
 

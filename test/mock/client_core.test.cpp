@@ -174,6 +174,7 @@ TEST_CASE("client: a write is never sent twice once a byte of it left", "[client
         second.on(put_path, good_put);
         const error e = failed_write(options_for({first.url(), second.url()}));
         CHECK(e.code);
+        CHECK(e.in_doubt);
         CHECK(e.detail.find("(it may have been executed)") != std::string::npos);
         CHECK(e.detail.find("put at " + first.url()) != std::string::npos);
         CHECK(first.count(put_path) == 1);
@@ -188,6 +189,7 @@ TEST_CASE("client: a refused write says no more than the refusal", "[client][wri
     const error e = failed_write(options_for({gateway.url()}));
     CHECK(e.code == server_errc::empty_key);
     CHECK(e.message() == "put at " + gateway.url() + ": etcdserver: key is not provided");
+    CHECK_FALSE(e.in_doubt);
     CHECK(gateway.count(put_path) == 1);
 }
 

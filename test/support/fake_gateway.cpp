@@ -202,7 +202,9 @@ struct fake_gateway::impl {
     std::map<std::string, std::vector<gateway_request>> seen;      // by path
 };
 
-fake_gateway::fake_gateway() : impl_(std::make_unique<impl>()) {}
+fake_gateway::fake_gateway() : impl_(std::make_unique<impl>()) {
+    on("/v3/maintenance/status", [](const auto&) { return json("{\"version\":\"3.5.16\",\"leader\":\"1\"}"); });
+}
 fake_gateway::~fake_gateway() = default;
 
 std::string fake_gateway::url() const { return url_of(impl_->address); }

@@ -64,7 +64,7 @@ public:
     fake_gateway(const fake_gateway&) = delete;
 
     std::string url() const;
-    /// Unknown paths get what a server without a gateway says.
+    /// Unknown paths get what a server without a gateway says; only the status is a healthy member's until told otherwise.
     void on(std::string path, handler);
     /// How many requests came for a path.
     std::size_t count(const std::string& path) const;

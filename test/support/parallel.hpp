@@ -47,6 +47,7 @@ inline asio::awaitable<error> failure_of(const std::function<asio::awaitable<voi
     } catch (const exception& thrown) {
         e.code = thrown.code();
         e.detail = thrown.detail();
+        e.in_doubt = thrown.in_doubt();
     }
     co_return e;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <dynconf/error.hpp>
+#include <dynconf/write_outcome.hpp>
 
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/associator.hpp>
@@ -40,7 +41,10 @@ inline std::exception_ptr as_failure(error e, const std::exception_ptr*) {
     return std::make_exception_ptr(exception(std::move(e)));
 }
 
-/// Hands a result on as `Failure` (error_code or exception_ptr) and value.
+/// For `as_outcome`: failure and value in one.
+struct in_outcome {};
+
+/// Hands a result on as `Failure` (error_code or exception_ptr) and value, or as a write_outcome.
 template <class Failure, class Handler>
 struct projecting_handler {
     Handler handler;
@@ -48,6 +52,22 @@ struct projecting_handler {
     template <class T>
     void operator()(std::exception_ptr thrown, result<T> r) {
         if (thrown) r = to_error(thrown);
+        if constexpr (std::is_same_v<Failure, in_outcome>) {
+            if (thrown) r = in_doubt(r.error());   // out of memory, say: nobody knows how far the write got
+            std::move(handler)(write_outcome<T>(std::move(r)));
+        } else {
+            hand_on(std::move(r));
+        }
+    }
+
+private:
+    static error in_doubt(error e) {
+        e.in_doubt = true;
+        return e;
+    }
+
+    template <class T>
+    void hand_on(result<T> r) {
         Failure failure = r ? Failure{} : as_failure(r.error(), static_cast<const Failure*>(nullptr));
         if constexpr (std::is_void_v<T>)
             std::move(handler)(std::move(failure));
@@ -58,6 +78,8 @@ struct projecting_handler {
 
 template <class Failure, class T> struct completion_signature { using type = void(Failure, T); };
 template <class Failure> struct completion_signature<Failure, void> { using type = void(Failure); };
+template <class T> struct completion_signature<in_outcome, T> { using type = void(write_outcome<T>); };
+template <> struct completion_signature<in_outcome, void> { using type = void(write_outcome<void>); };
 
 template <class Failure, class T, class Token, class Start>
 auto initiate_as(Token&& token, Start start) {
@@ -77,6 +99,21 @@ auto initiate(Token&& token, Start start) {
 template <class T, class Inner, class Start>
 auto initiate(with_detail_t<Inner> token, Start start) {
     return initiate_as<std::exception_ptr, T>(std::move(token.inner), std::move(start));
+}
+
+/// A read leaves no doubt.
+template <class T, class Inner, class Start>
+auto initiate(as_outcome_t<Inner> token, Start start) = delete;
+
+/// The same for writes, which take `as_outcome` too.
+template <class T, class Token, class Start>
+auto initiate_write(Token&& token, Start start) {
+    return initiate<T>(std::forward<Token>(token), std::move(start));
+}
+
+template <class T, class Inner, class Start>
+auto initiate_write(as_outcome_t<Inner> token, Start start) {
+    return initiate_as<in_outcome, T>(std::move(token.inner), std::move(start));
 }
 
 }  // namespace detail

@@ -1,6 +1,5 @@
 #include "policy/retry.hpp"
 
-#include "policy/endpoint_rotation.hpp"
 #include "support/catch.hpp"
 
 #include <boost/asio/error.hpp>
@@ -115,6 +114,11 @@ TEST_CASE("retry: what an error means for a read and for a write", "[policy]") {
         CHECK(policy::decide(safety::repeatable, stage::sent, r.code) == unsent);
         CHECK(policy::decide(safety::at_most_once, stage::sent, r.code) == stop);
         CHECK_FALSE(policy::surely_not_executed(stage::sent, r.code));
+
+        CHECK(policy::leaves_in_doubt(safety::at_most_once, stage::sent, r.code));
+        CHECK(policy::leaves_in_doubt(safety::at_most_once, stage::answered, r.code) != r.sure);
+        CHECK_FALSE(policy::leaves_in_doubt(safety::at_most_once, stage::not_sent, r.code));
+        CHECK_FALSE(policy::leaves_in_doubt(safety::repeatable, stage::sent, r.code));
     }
 }
 
@@ -128,23 +132,4 @@ TEST_CASE("retry: every error of etcd has a verdict, and no write is repeated wh
             if (write != stop) CHECK(write == policy::decide(safety::repeatable, how_far, code));
         }
     }
-}
-
-TEST_CASE("rotation: the next endpoint after a failure of the current one, around and around", "[policy]") {
-    policy::endpoint_rotation r(3);
-    CHECK(r.count() == 3);
-    CHECK(r.current() == 0);
-    r.failed(0);
-    CHECK(r.current() == 1);
-    for (int i = 0; i < 10; ++i) r.failed(0);   // the late news of calls that were under way
-    CHECK(r.current() == 1);
-    r.failed(2);
-    CHECK(r.current() == 1);
-    r.failed(1);
-    r.failed(2);
-    CHECK(r.current() == 0);
-
-    policy::endpoint_rotation single(1);
-    single.failed(0);
-    CHECK(single.current() == 0);
 }

@@ -71,6 +71,7 @@ json as_json(const txn_response& m) {
         json operator()(const range_response& r) const { return {{"response_range", as_json(r)}}; }
         json operator()(const put_response& r) const { return {{"response_put", as_json(r)}}; }
         json operator()(const delete_response& r) const { return {{"response_delete_range", as_json(r)}}; }
+        json operator()(const txn_response& r) const { return {{"response_txn", as_json(r)}}; }
     };
     return with_header(m).flag("succeeded", m.succeeded)
         .list("responses", m.responses, [](const auto& r) { return std::visit(named{}, r); }).j;
@@ -112,6 +113,9 @@ json as_json(const wire::header_only_response& m) { return with_header(m).j; }
 
 json known_fields(json answer) {
     for (const char* name : {"storageVersion", "dbSizeQuota", "downgradeInfo"}) answer.erase(name);
+    if (answer.contains("responses"))
+        for (json& one : answer["responses"])
+            if (one.contains("response_txn")) one["response_txn"] = known_fields(one["response_txn"]);
     for (auto& [name, value] : answer.items()) {
         if (name == "events" || name == "responses") continue;
         if (value == json::object()) {

@@ -176,7 +176,7 @@ TEST_CASE("a field of another type is named") {
     check_malformed<status_response>(R"({"errors":[5]})", "'errors'");
     check_malformed<status_response>(R"({"version":5})", "'version'");
     check_malformed<lease_time_to_live_response>(R"({"keys":["YQ==","*"]})", "'keys'");
-    check_malformed<txn_response>(R"({"responses":[{"response_txn":{"succeeded":true}}]})", "'responses.response_txn'");
+    check_malformed<txn_response>(R"({"responses":[{"response_txn":{"succeeded":"yes"}}]})", "'responses.response_txn.succeeded'");
     check_malformed<txn_response>(R"({"responses":[{"response_range":{"count":"x"}}]})",
                                   "'responses.response_range.count'");
     check_malformed<watch_response>(R"({"events":[{"type":"MOVE"}]})", "'events.type'");
@@ -303,16 +303,22 @@ TEST_CASE("the responses of a transaction") {
         {"response_put":{"header":{"revision":"6"},"prev_kv":{"key":"YQ=="}}},
         {"response_range":{"kvs":[{"key":"YQ=="}],"count":"1"}},
         {"responseDeleteRange":{"deleted":"2","prev_kvs":[{"key":"YQ=="},{"key":"Yg=="}]}},
-        {"response_range":{}}]})");
+        {"response_range":{}},
+        {"response_txn":{"header":{},"succeeded":true,"responses":[{"response_put":{}},{"response_txn":{}}]}}]})");
     REQUIRE(r);
     CHECK(r->succeeded);
-    REQUIRE(r->responses.size() == 4);
+    REQUIRE(r->responses.size() == 5);
     CHECK(std::get<put_response>(r->responses[0]).header.revision == 6);
     CHECK(std::get<put_response>(r->responses[0]).prev_kv->key == "a");
     CHECK(std::get<range_response>(r->responses[1]).kvs.at(0).key == "a");
     CHECK(std::get<delete_response>(r->responses[2]).deleted == 2);
     CHECK(std::get<delete_response>(r->responses[2]).prev_kvs.at(1).key == "b");
     CHECK(std::get<range_response>(r->responses[3]).count == 0);
+    const auto& inner = std::get<txn_response>(r->responses[4]);
+    CHECK(inner.succeeded);
+    REQUIRE(inner.responses.size() == 2);
+    CHECK(std::holds_alternative<put_response>(inner.responses[0]));
+    CHECK_FALSE(std::get<txn_response>(inner.responses[1]).succeeded);
 }
 
 TEST_CASE("answers of leases, authentication and status") {
@@ -366,4 +372,20 @@ TEST_CASE("a token is never quoted") {
         REQUIRE_FALSE(r);
         CHECK(r.error().message().find("secret") == std::string::npos);
     }
+}
+
+TEST_CASE("a list of members, one that is not started and a learner among them") {
+    const auto found = decode<wire::member_list_response>(R"({"header":{"cluster_id":"7"},"members":[
+        {"ID":"1","name":"a","peerURLs":["http://a:2380"],"clientURLs":["http://a:2379","http://0.0.0.0:2379"]},
+        {"ID":"2","peerURLs":["http://b:2380"]},
+        {"ID":"3","name":"c","peerURLs":[],"clientURLs":["http://c:2379"],"isLearner":true}]})");
+    REQUIRE(found);
+    const wire::member_list_response& list = *found;
+    REQUIRE(list.members.size() == 3);
+    CHECK(list.header.cluster_id == 7);
+    CHECK(list.members[0].name == "a");
+    CHECK(list.members[0].client_urls == std::vector<std::string>{"http://a:2379", "http://0.0.0.0:2379"});
+    CHECK(list.members[1].name.empty());
+    CHECK(list.members[1].client_urls.empty());
+    CHECK(list.members[2].is_learner);
 }

@@ -110,6 +110,16 @@ TEST_CASE("a transaction request") {
             {"request_range": {"key": "YQ==", "keys_only": true}}],
         "failure": [
             {"request_delete_range": {"key": "YQ==", "range_end": "Yg==", "prev_kv": true}}]})"));
+    // transactions within transactions, in both branches
+    const txn inner = txn().if_(version_of("b") == 0).then(op::put("b", "t"));
+    const txn outer = txn().then(op::txn(inner)).else_(op::txn(txn()));
+    CHECK(json::parse(txn_request(outer)) == json::parse(R"({
+        "success": [{"request_txn": {
+            "compare": [{"target": "VERSION", "result": "EQUAL", "key": "Yg==", "version": "0"}],
+            "success": [{"request_put": {"key": "Yg==", "value": "dA=="}}]}}],
+        "failure": [{"request_txn": {}}]})"));
+    CHECK_FALSE(outer.read_only());
+    CHECK(txn().then(op::txn(txn().then(op::range(key_range::key("a"))))).read_only());
     // an empty operand is still an operand
     CHECK(json::parse(txn_request(txn().if_(value_of("e") == std::string())))["compare"][0]["value"] == "");
 }

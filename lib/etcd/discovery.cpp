@@ -1,0 +1,86 @@
+#include "etcd/client_core.hpp"
+
+#include <boost/asio/ip/address.hpp>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+// The part of the core that learns endpoints from the cluster.
+
+namespace dynconf::etcd {
+
+/// Of learners and of members that are not started nobody is served, and 0.0.0.0 is nobody's address.
+std::vector<endpoint> client_core::usable(const std::vector<wire::member>& members) const {
+    const bool secure = std::any_of(pools_.begin(), pools_.begin() + static_cast<std::ptrdiff_t>(configured_),
+                                    [](const auto& pool) { return pool->to().uses_tls(); });
+    std::vector<endpoint> all;
+    for (const wire::member& m : members) {
+        if (m.is_learner || m.name.empty()) continue;
+        for (const std::string& url : m.client_urls) {
+            auto e = endpoint::parse(url);
+            if (!e || e->kind() == endpoint::scheme::unix_socket || (secure && !e->uses_tls())) continue;
+            boost::system::error_code is_name;
+            const asio::ip::address address = asio::ip::make_address(e->host(), is_name);
+            if (!is_name && address.is_unspecified()) continue;
+            if (std::find(all.begin(), all.end(), *e) == all.end()) all.push_back(std::move(*e));
+        }
+    }
+    return all;
+}
+
+/// A new one is retired until it has been probed.
+std::size_t client_core::number_of(const endpoint& e) {
+    for (std::size_t i = 0; i < pools_.size(); ++i)
+        if (pools_[i]->to() == e) return i;
+    pools_.push_back(std::make_shared<transport::session_pool>(strand_, connector_, e, options_));
+    const std::size_t index = health_.add();
+    health_.retire(index);
+    return index;
+}
+
+asio::awaitable<void> client_core::learn_members() {
+    const auto refresh = std::chrono::duration<double, std::milli>(options_.discovery.refresh) * (1.0 - 0.2 * random_());
+    const time_point begun_at = std::exchange(learn_at_, clock::now() + std::chrono::duration_cast<clock::duration>(refresh));
+    call what;
+    what.name = "member list";
+    what.path = "/v3/cluster/member/list";
+    what.needs_leader = false;
+    what.background = true;
+    const std::string body = "{}";
+    auto answer = co_await unary<wire::member_list_response>(what, body);
+    if (!answer) {
+        if (co_await transport::was_cancelled()) learn_at_ = begun_at;
+        else log(log_level::warning, "discovery_failed", answer.error().message(), {{"cause", answer.error().message()}});
+        co_return;
+    }
+    const std::vector<endpoint> listed = usable(answer->members);
+    for (std::size_t i = configured_; i < pools_.size(); ++i) {
+        if (health_.is_retired(i) || std::find(listed.begin(), listed.end(), pools_[i]->to()) != listed.end()) continue;
+        health_.retire(i);
+        pools_[i]->close_idle();
+        log(log_level::info, "endpoint_retired", pools_[i]->to().to_string(), {{"endpoint", pools_[i]->to().to_string()}});
+    }
+    for (const endpoint& e : listed) {
+        const std::size_t index = number_of(e);
+        if (!health_.is_retired(index)) continue;
+        const time_point began = clock::now();
+        auto status = co_await status_of(index);
+        if (co_await transport::was_cancelled()) {
+            learn_at_ = begun_at;
+            co_return;
+        }
+        if (status && status->header.cluster_id != answer->header.cluster_id)
+            status = error{server_errc::cluster_id_mismatch, e.to_string()};
+        if (!status) {
+            log(log_level::info, "endpoint_not_used", status.error().message(), {{"cause", status.error().message()}, {"endpoint", e.to_string()}});
+            continue;
+        }
+        health_.restore(index);
+        health_.probe_worked(index, began, clock::now());
+        log(log_level::info, "endpoint_learned", e.to_string(), {{"endpoint", e.to_string()}});
+        health_changed_.notify_all();
+    }
+}
+
+}  // namespace dynconf::etcd
