@@ -1,5 +1,6 @@
 #pragma once
 
+#include <dynconf/config/cache.hpp>
 #include <dynconf/config/rejection.hpp>
 #include <dynconf/config/snapshot.hpp>
 #include <dynconf/detail/export.hpp>
@@ -19,7 +20,7 @@ enum class config_state : std::uint8_t {
     stopped,    ///< Not started, or stopped: the last snapshot stays readable through `current()`.
     starting,   ///< Nothing is loaded yet.
     live,       ///< Loaded from etcd, and a confirmed watch delivers every change.
-    stale,      ///< Loaded from etcd, but out of touch since `status::since`: the last good values are served.
+    stale,      ///< Loaded from etcd (origin disk: before a restart), but out of touch since `status::since`: the last good values.
     local,      ///< Values of the environment and defaults: by choice (local mode), or because etcd was never reached.
 };
 
@@ -39,6 +40,7 @@ struct status {
     std::uint64_t interruptions = 0;                 ///< Times that contact was lost or not established.
     std::uint64_t resyncs = 0;                       ///< Reloads after lost history or a replaced store.
     std::uint64_t rejected = 0;                      ///< Values that the schema refused.
+    cache_status cache;                              ///< The copy on disk.
 };
 
 /// What `start()` brought about.
@@ -50,6 +52,7 @@ struct start_report {
     std::vector<std::string> missing_required;   ///< Those of them that are required and have no value.
     std::vector<rejection> rejected;             ///< Values that the schema refused.
     error cause;                                 ///< Why etcd is not followed (yet); no code when it is, or in local mode.
+    cache_finding cache;                         ///< What was found on disk.
 
     /// Following etcd, or local by choice, with every required setting there and nothing refused.
     bool ok() const noexcept { return !cause.code && missing_required.empty() && rejected.empty(); }
