@@ -14,6 +14,7 @@
 #include "support/io_threads.hpp"
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -51,6 +52,8 @@ public:
     void mend() {
         on_thread([this] { cut_ = false; });
     }
+    /// What the server has sent through it so far.
+    std::uint64_t bytes_answered() const noexcept { return answered_; }
     /// Open connections through it.
     std::size_t connections() {
         std::size_t count = 0;
@@ -107,6 +110,7 @@ private:
         for (;;) {
             auto [ec, n] = co_await from.async_read_some(boost::asio::buffer(piece), as_result);
             if (ec) break;
+            if (&to == &w->near) answered_ += n;
             auto [failed, written] =
                 co_await boost::asio::async_write(to, boost::asio::buffer(piece.data(), n), as_result);
             if (failed) break;
@@ -118,6 +122,7 @@ private:
     std::set<std::shared_ptr<wire>> open_;
     bool cut_ = false;
     std::uint16_t port_ = 0;
+    std::atomic<std::uint64_t> answered_{0};
     std::optional<tcp::acceptor> acceptor_;   // touched, like all above, by the thread only; gone when it ends
     io_threads thread_{1};
 };
