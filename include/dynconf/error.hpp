@@ -33,6 +33,7 @@ enum class errc {
     unexpected_status,        ///< An HTTP status without an etcd error; the detail quotes the start of the body.
     not_acknowledged,         ///< A watch that was not confirmed within its created_timeout.
     watch_ended,              ///< The server ended a watch without saying why.
+    not_current,              ///< No proof within max_staleness that a mirror still holds what etcd does.
     history_lost,             ///< The wanted revisions were compacted; load again.
     // configuration
     schema_violation,         ///< A value that its schema refuses.

@@ -52,6 +52,7 @@ struct mirror_step {
     /// Nothing that etcd executed before this moment is missing from the content.
     std::chrono::steady_clock::time_point as_of{};
     /// `as_of` and client_options::max_staleness: without a later proof the content is not current any more by then.
+    /// The clock's epoch (of a source other than etcd): no bound is promised.
     std::chrono::steady_clock::time_point good_until{};
 };
 

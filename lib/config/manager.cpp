@@ -85,6 +85,14 @@ void config_manager::begin_changed_since(std::shared_ptr<impl> i, revision_t rev
     etcd::spawn<snapshot>(on, std::move(i), std::move(h), etcd::cancels::total, run);
 }
 
+void config_manager::begin_state_other_than(std::shared_ptr<impl> i, config_state state, detail::erased_handler<dynconf::status> h) {
+    const etcd::strand on = i->strand;
+    auto run = [state](std::shared_ptr<impl> self) -> asio::awaitable<result<dynconf::status>> {
+        co_return co_await self->state_other_than(state);
+    };
+    etcd::spawn<dynconf::status>(on, std::move(i), std::move(h), etcd::cancels::total, run);
+}
+
 void config_manager::begin_stop(std::shared_ptr<impl> i, detail::erased_handler<void> h) {
     const etcd::strand on = i->strand;
     auto run = [](std::shared_ptr<impl> self) -> asio::awaitable<result<void>> { co_return co_await self->stop(); };

@@ -41,6 +41,13 @@ dynconf::status config_manager::impl::status() const {
     const std::lock_guard lock(mutex_);
     dynconf::status now = status_;
     if (disk) now.cache = disk->status();
+    // True also while the executor is too busy to say so.
+    const bool bounded = now.good_until != clock::time_point{};
+    if (now.state == config_state::live && bounded && clock::now() >= now.good_until) {
+        now.state = config_state::stale;
+        now.since = now.good_until;
+        now.cause = error{errc::not_current, {}};
+    }
     return now;
 }
 
@@ -224,7 +231,9 @@ void config_manager::impl::take(mirror_step step) {
                 const std::lock_guard lock(mutex_);
                 status_.cluster_id = step.cluster_id;
                 if (step.what == mirror_step::kind::resync) ++status_.resyncs;
+                if (step.why == mirror_step::reason::repaired) ++status_.repairs;
             }
+            keep_proof(step);
             publish(std::move(outcome));
             // It is etcd's content now, although no watch is confirmed yet.
             if (!connected_ && status().state == config_state::local) enter(config_state::stale, interruption_);
@@ -233,6 +242,7 @@ void config_manager::impl::take(mirror_step step) {
         case mirror_step::kind::connected: {
             connected_ = true;
             interruption_ = {};
+            keep_proof(step);
             confirm();
             {
                 const std::lock_guard lock(mutex_);
@@ -241,7 +251,10 @@ void config_manager::impl::take(mirror_step step) {
             enter(config_state::live, {});
             return;
         }
-        case mirror_step::kind::verified: confirm(); return;
+        case mirror_step::kind::verified:
+            keep_proof(step);
+            confirm();
+            return;
         case mirror_step::kind::interrupted: {
             connected_ = false;
             interruption_ = std::move(step.cause);
@@ -256,6 +269,12 @@ void config_manager::impl::take(mirror_step step) {
             return;
         }
     }
+}
+
+void config_manager::impl::keep_proof(const mirror_step& step) {
+    const std::lock_guard lock(mutex_);
+    status_.as_of = step.as_of;
+    status_.good_until = step.good_until;
 }
 
 void config_manager::impl::publish(detail::content::outcome outcome) {
@@ -302,6 +321,7 @@ void config_manager::impl::enter(config_state state, error cause) {
     log(state == config_state::stale ? log_level::warning : log_level::info, "state",
         std::string(to_string(state)) + (now.cause.code ? ": " + now.cause.message() : std::string()));
     tell(on_status, "a status callback", now);
+    moved_.notify_all();
 }
 
 // Reading
@@ -330,6 +350,16 @@ asio::awaitable<result<snapshot>> config_manager::impl::changed_since(revision_t
         if (newer || went_back) co_return now;
         co_await moved_.wait();
         if (co_await transport::was_cancelled()) co_return error{asio::error::operation_aborted, "changed_since"};
+    }
+}
+
+asio::awaitable<result<dynconf::status>> config_manager::impl::state_other_than(config_state state) {
+    co_await after_callbacks();
+    for (;;) {
+        dynconf::status now = status();
+        if (now.state != state) co_return now;
+        co_await moved_.wait();
+        if (co_await transport::was_cancelled()) co_return error{asio::error::operation_aborted, "state_other_than"};
     }
 }
 

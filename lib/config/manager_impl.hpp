@@ -31,6 +31,7 @@ struct config_manager::impl : std::enable_shared_from_this<config_manager::impl>
     asio::awaitable<result<start_report>> start();
     asio::awaitable<result<snapshot>> get_all();
     asio::awaitable<result<snapshot>> changed_since(revision_t revision);
+    asio::awaitable<result<dynconf::status>> state_other_than(config_state state);
     asio::awaitable<result<void>> stop();
     /// The manager object is gone: no callback begins any more, and everything ends by itself.
     void abandon();
@@ -58,6 +59,7 @@ private:
     asio::awaitable<result<start_report>> run_first_load();
     asio::awaitable<void> follow();
     void take(mirror_step step);
+    void keep_proof(const mirror_step& step);
     void publish(detail::content::outcome outcome);
     void enter(config_state state, error cause);
     void fall_back(const error& cause);

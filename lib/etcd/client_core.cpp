@@ -1,5 +1,6 @@
 #include "etcd/client_core.hpp"
 
+#include "etcd/watch_hub.hpp"
 #include "wire/requests.hpp"
 
 #include <boost/asio/detached.hpp>
@@ -38,6 +39,7 @@ std::shared_ptr<client_core> client_core::make(const asio::any_io_executor& exec
     if (endpoints.empty()) throw std::invalid_argument("dynconf: no endpoint was given");
     if (options.auth && options.auth->username.empty()) throw std::invalid_argument("dynconf: credentials without a user name");
     if (options.page_size < 1) throw std::invalid_argument("dynconf: page_size must be positive");
+    if (options.max_staleness < std::chrono::seconds(1)) throw std::invalid_argument("dynconf: max_staleness must be 1 s or more");
     if (options.max_connections == 0) throw std::invalid_argument("dynconf: max_connections must be positive");
     return std::make_shared<client_core>(made_by_make{}, executor, std::move(options), std::move(endpoints));
 }
@@ -48,7 +50,10 @@ client_core::client_core(made_by_make, const asio::any_io_executor& executor, cl
     const auto connector = std::make_shared<transport::connector>(strand_, options_);
     for (endpoint& e : endpoints)
         pools_.push_back(std::make_shared<transport::session_pool>(strand_, connector, std::move(e), options_));
+    watches_ = std::make_unique<watch_hub>(*this);
 }
+
+client_core::~client_core() = default;
 
 void client_core::log(log_level level, std::string_view event, std::string text) const {
     if (options_.log) options_.log({level, event, std::move(text)});
@@ -158,6 +163,20 @@ asio::awaitable<result<void>> client_core::perform(const call& what, const std::
             if (!co_await sleep(pause)) co_return in_context({asio::error::operation_aborted, {}}, what, where);
         }
     }
+}
+
+asio::awaitable<result<void>> client_core::perform_at(std::size_t index, const call& what, const std::string& body, reply& answer,
+                                                      std::chrono::milliseconds limit) {
+    const time_point due = clock::now() + limit;
+    auto use = co_await token(due);
+    if (!use) co_return use.error();
+    const std::string where = pools_[index]->to().to_string();
+    auto outcome = co_await attempt(what, body, answer, index, use->token, due);
+    if (outcome) co_return result<void>();
+    failure failed = outcome.error();
+    if (tokens_.has_credentials() && policy::token_was_refused(failed.why.code)) tokens_.refused(use->number);
+    if (policy::member_is_unfit(failed.why.code)) rotation_.failed(index);
+    co_return in_context(std::move(failed.why), what, where);
 }
 
 asio::awaitable<result<policy::token_state::send>> client_core::token(time_point due) {

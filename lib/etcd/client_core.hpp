@@ -22,6 +22,8 @@
 
 namespace dynconf::etcd {
 
+class watch_hub;
+
 /// What the core has to know about a call apart from its body.
 struct call {
     std::string_view name;     ///< For messages: "range".
@@ -51,6 +53,15 @@ public:
         co_return std::move(answer.message);
     }
 
+    /// One try at one endpoint, with a token but without a repetition.
+    template <class Message>
+    asio::awaitable<result<Message>> unary_at(std::size_t index, call what, const std::string& body, std::chrono::milliseconds limit) {
+        message_reply<Message> answer;
+        auto done = co_await perform_at(index, what, body, answer, limit);
+        if (!done) co_return done.error();
+        co_return std::move(answer.message);
+    }
+
     /// A stream that is open: its request was sent, its answer goes to the sink it was opened with.
     struct stream {
         std::unique_ptr<transport::http_session> session;
@@ -67,6 +78,9 @@ public:
     bool has_credentials() const noexcept { return tokens_.has_credentials(); }
     std::size_t endpoint_count() const noexcept { return pools_.size(); }
 
+    /// The stream that serves all watches.
+    watch_hub& watches() noexcept { return *watches_; }
+
     /// Waits; false when cancelled.
     asio::awaitable<bool> sleep(std::chrono::milliseconds d);
     const policy::random_source& random() const noexcept { return random_; }
@@ -78,6 +92,7 @@ private:
 
 public:
     client_core(made_by_make, const asio::any_io_executor& executor, client_options options, std::vector<endpoint> endpoints);
+    ~client_core();
 
 private:
     struct failure {
@@ -88,6 +103,8 @@ private:
     asio::awaitable<result<void>> perform(const call& what, const std::string& body, reply& answer);
     asio::awaitable<boost::system::result<void, failure>> attempt(const call& what, const std::string& body, reply& answer, std::size_t index,
                                                    std::string_view token, time_point due);
+    asio::awaitable<result<void>> perform_at(std::size_t index, const call& what, const std::string& body, reply& answer,
+                                             std::chrono::milliseconds limit);
     asio::awaitable<result<policy::token_state::send>> token(time_point due);
     asio::awaitable<void> fetch_token();
     std::string request(const call& what, std::string_view body, const endpoint& to, std::string_view token,
@@ -100,6 +117,7 @@ private:
     policy::token_state tokens_;
     transport::condition token_changed_;
     policy::random_source random_;
+    std::unique_ptr<watch_hub> watches_;   // uses all of the above
 };
 
 }  // namespace dynconf::etcd

@@ -1,6 +1,7 @@
 #include "etcd/mirror_core.hpp"
 
-#include "etcd/range_pages.hpp"
+#include "etcd/watch_hub.hpp"
+#include "policy/retry.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -32,20 +33,13 @@ std::vector<key_range> disjoint(std::vector<key_range> ranges) {
 /// How often a list starts over because its revision was compacted under it.
 constexpr unsigned most_list_tries = 5;
 
-mirror_step interrupted(error cause, std::chrono::milliseconds pause) {
-    mirror_step s;
-    s.what = mirror_step::kind::interrupted;
-    s.cause = std::move(cause);
-    s.pause = pause;
-    return s;
-}
-
 error cancelled() { return {asio::error::operation_aborted, "mirror"}; }
 
 }  // namespace
 
 mirror_core::mirror_core(std::shared_ptr<client_core> core, std::vector<key_range> ranges)
     : core_(std::move(core)), ranges_(disjoint(std::move(ranges))), watch_(core_, cover_all(ranges_), watch_options{}),
+      freshness_(core_->options().max_staleness), catch_up_(core_->options().max_staleness / 4),
       list_backoff_(core_->options().backoff, core_->random()) {}
 
 void mirror_core::resume(const known_content& from) {
@@ -59,106 +53,282 @@ bool mirror_core::concerns_us(const event& e) const noexcept {
     return std::any_of(ranges_.begin(), ranges_.end(), [&e](const key_range& r) { return r.contains(e.kv.key); });
 }
 
+mirror_core::clock::time_point mirror_core::wake_at() const noexcept {
+    auto at = watched_ ? catch_up_.look_at() : clock::time_point::max();
+    if (live_) at = std::min({at, freshness_.deadline(), verify_at_});
+    return at;
+}
+
 asio::awaitable<result<mirror_step>> mirror_core::next() {
     for (;;) {
+        if (co_await transport::was_cancelled()) co_return cancelled();
+        maybe_step out;
         if (list_needed_) {
-            if (co_await transport::was_cancelled()) co_return cancelled();
-            co_return co_await load();
-        }
-        watch_loop::step step = co_await watch_.next();
-        if (auto* batch = std::get_if<watch_loop::batch>(&step)) {
-            std::erase_if(batch->events, [this](const event& e) { return !concerns_us(e); });
-            replica_.apply(batch->events, batch->revision);
-            if (batch->events.empty()) continue;
-            mirror_step s;
-            s.what = mirror_step::kind::update;
-            s.revision = batch->revision;
-            s.cluster_id = replica_.cluster_id();
-            s.events = std::move(batch->events);
-            co_return s;
-        }
-        if (auto* up = std::get_if<watch_loop::connected>(&step)) {
-            if (co_await store_went_back(up->header)) {
-                core_->log(log_level::warning, "store_replaced", "the store at " + up->endpoint + " is another one or seems to have gone back; loading again");
-                list_needed_ = true;
-                continue;
+            auto loaded = co_await load();
+            if (!loaded) co_return loaded.error();
+            out = std::move(*loaded);
+        } else if (live_ && !freshness_.holds(clock::now())) {
+            out = interrupted({errc::not_current, "the watch at " + endpoint_}, std::chrono::milliseconds(0));
+        } else if (watched_ && clock::now() >= catch_up_.look_at()) {
+            out = co_await look();
+        } else if (live_ && clock::now() >= verify_at_) {
+            co_await verify();
+        } else if (auto news = co_await watch_.next(wake_at())) {
+            if (auto* batch = std::get_if<watch_subscription::batch>(&*news)) {
+                out = on(*batch);
+            } else if (auto* up = std::get_if<watch_subscription::connected>(&*news)) {
+                out = co_await on(*up);
+            } else if (auto* proof = std::get_if<watch_subscription::probed>(&*news)) {
+                out = on(*proof);
+            } else if (auto* down = std::get_if<watch_subscription::interrupted>(&*news)) {
+                watched_ = false;
+                if (co_await transport::was_cancelled()) co_return cancelled();
+                out = interrupted(std::move(down->why), down->pause);
+            } else {
+                core_->log(log_level::info, "history_lost", "the revisions after " + std::to_string(replica_.known()) + " were compacted; loading again");
+                list_again(mirror_step::reason::compacted);
             }
-            mirror_step s;
-            s.what = mirror_step::kind::connected;
-            s.revision = replica_.revision();
-            s.cluster_id = up->header.cluster_id;
-            s.endpoint = std::move(up->endpoint);
-            co_return s;
         }
-        if (auto* down = std::get_if<watch_loop::interrupted>(&step)) {
-            if (co_await transport::was_cancelled()) co_return cancelled();
-            core_->log(log_level::warning, "watch_interrupted", down->why.message());
-            co_return interrupted(std::move(down->why), down->pause);
-        }
-        core_->log(log_level::info, "history_lost", "the revisions after " + std::to_string(replica_.revision()) + " were compacted; loading again");
-        list_needed_ = true;
+        if (out) co_return std::move(*out);
     }
+}
+
+// Steps
+
+mirror_step mirror_core::step(mirror_step::kind what) const {
+    mirror_step s;
+    s.what = what;
+    s.revision = replica_.revision();
+    s.cluster_id = replica_.cluster_id();
+    s.endpoint = endpoint_;
+    s.as_of = freshness_.as_of();
+    s.good_until = freshness_.good_until();
+    return s;
+}
+
+mirror_step mirror_core::interrupted(error cause, std::chrono::milliseconds pause) {
+    live_ = false;
+    mirror_step s = step(mirror_step::kind::interrupted);
+    s.endpoint.clear();
+    s.cause = std::move(cause);
+    s.pause = pause;
+    return s;
+}
+
+mirror_core::maybe_step mirror_core::prove(clock::time_point as_of) {
+    catch_up_.equal();
+    freshness_.proven(as_of);
+    if (!watched_ || !freshness_.holds(clock::now())) return std::nullopt;
+    if (!std::exchange(live_, true)) return step(mirror_step::kind::connected);
+    return step(mirror_step::kind::verified);
+}
+
+void mirror_core::list_again(mirror_step::reason why) {
+    list_needed_ = true;
+    reason_ = why;
+    watched_ = false;
+    catch_up_.equal();
+    sought_ = 0;
+}
+
+// The watch
+
+mirror_core::maybe_step mirror_core::on(watch_subscription::batch& news) {
+    std::erase_if(news.events, [this](const event& e) { return !concerns_us(e); });
+    const bool reached = sought_ != 0 && news.revision >= sought_;
+    replica_.apply(news.events, news.revision);
+    if (reached) {
+        catch_up_.equal();
+        freshness_.proven(sought_since_);
+        sought_ = 0;
+    }
+    if (news.events.empty()) return std::nullopt;
+    mirror_step s = step(mirror_step::kind::update);
+    s.events = std::move(news.events);
+    return s;
+}
+
+asio::awaitable<mirror_core::maybe_step> mirror_core::on(watch_subscription::connected& up) {
+    watched_ = true;
+    if (co_await store_went_back(up.header)) {
+        core_->log(log_level::warning, "store_replaced", "the store at " + up.endpoint + " is another one or seems to have gone back; loading again");
+        list_again(mirror_step::reason::store_replaced);
+        co_return std::nullopt;
+    }
+    const bool moved = endpoint_ != up.endpoint;
+    endpoint_ = std::move(up.endpoint);
+    const auto now = clock::now();
+    // The stream was open only now; what is known of the content may be old.
+    if (!freshness_.holds(now) || now - freshness_.as_of() > core_->options().max_staleness / 4) core_->watches().probe_soon();
+    if (!freshness_.holds(now)) co_return std::nullopt;   // the probe will tell
+    if (std::exchange(live_, true) && !moved) co_return std::nullopt;
+    if (verify_at_ == clock::time_point::max()) next_verification(now);
+    co_return step(mirror_step::kind::connected);
+}
+
+mirror_core::maybe_step mirror_core::on(const watch_subscription::probed& proof) {
+    if (proof.header.cluster_id != replica_.cluster_id() || proof.header.revision < replica_.known()) {
+        core_->log(log_level::warning, "store_replaced", "the store is another one or has gone back to revision " + std::to_string(proof.header.revision) + "; loading again");
+        list_again(mirror_step::reason::store_replaced);
+        return std::nullopt;
+    }
+    if (proof.header.revision <= replica_.known()) return prove(proof.sent);
+    sought_ = proof.header.revision;
+    sought_since_ = proof.sent;
+    if (!catch_up_.under_way()) catch_up_.differs(clock::now());
+    return std::nullopt;
+}
+
+/// The store has moved on. Where none of our keys has changed since, no watch will tell us so: a progress answer can
+/// overtake events before etcd 3.4.25 and 3.5.8, and does not come from later ones as long as there is history to send.
+asio::awaitable<mirror_core::maybe_step> mirror_core::look() {
+    const auto endpoint = core_->watches().endpoint_index();
+    const auto now = clock::now();
+    if (!endpoint) {   // `interrupted` is on its way
+        catch_up_.equal();
+        co_return std::nullopt;
+    }
+    range_options changed;
+    changed.keys_only = true;
+    changed.min_mod_revision = replica_.known() + 1;
+    changed.limit = 1;
+    const auto due = now + core_->options().max_staleness / 4;
+    auto found = co_await list(changed, brief{*endpoint, due});
+    if (found && found->kvs.empty() && found->count == static_cast<std::int64_t>(replica_.size())) {
+        replica_.unchanged_until(found->header.revision);
+        watch_.checkpoint(found->header.revision);
+        sought_ = 0;
+        co_return prove(now);
+    }
+    if (found) {
+        sought_ = found->header.revision;
+        sought_since_ = now;
+    }
+    const std::string missing = "nothing came of what happened after revision " + std::to_string(replica_.known());
+    switch (catch_up_.differs(clock::now())) {
+        case policy::catch_up::action::wait: break;
+        case policy::catch_up::action::replace_stream:
+            core_->watches().distrust(error{errc::watch_ended, found ? missing : found.error().message()});
+            break;
+        case policy::catch_up::action::reload:
+            if (!found) break;   // nobody answers, so there is nothing to load either
+            core_->log(log_level::warning, "watch_incomplete", missing + "; loading again");
+            list_again(mirror_step::reason::repaired);
+            break;
+    }
+    co_return std::nullopt;
 }
 
 asio::awaitable<bool> mirror_core::store_went_back(const response_header& confirmed) {
     if (confirmed.cluster_id != replica_.cluster_id()) co_return true;
-    if (confirmed.revision >= replica_.revision()) co_return false;
+    if (confirmed.revision >= replica_.known()) co_return false;
     // A follower may lag behind what another member told us: only a linearizable answer is proof.
     range_options count;
     count.count_only = true;
     const key_range any = key_range::key(ranges_.front().first());
-    auto newest = co_await range_once(*core_, any, count);
+    std::optional<brief> limits;
+    if (const auto endpoint = core_->watches().endpoint_index())
+        limits = brief{*endpoint, clock::now() + core_->options().max_staleness / 4};
+    auto newest = co_await range_once(*core_, any, count, limits);
     // Where nobody can tell, a load does: it costs a list and is never wrong.
-    co_return !newest || newest->header.revision < replica_.revision();
+    co_return !newest || newest->header.revision < replica_.known();
 }
 
-asio::awaitable<result<range_response>> mirror_core::list() {
+// Lists
+
+asio::awaitable<result<range_response>> mirror_core::list(range_options options, std::optional<brief> limits) {
     range_response whole;
-    range_options options;
     for (const key_range& range : ranges_) {
-        auto part = co_await range_pages(*core_, range, options);
+        result<range_response> part = range_response();
+        if (options.limit > 0) part = co_await range_once(*core_, range, options, limits);
+        else part = co_await range_pages(*core_, range, options, limits);
         if (!part) co_return part.error();
-        if (options.revision == 0) {   // all further ranges at the revision of the first
+        if (whole.header.revision == 0) {   // all further ranges at the revision of the first
             whole.header = part->header;
-            options.revision = part->header.revision;
+            if (options.revision == 0) options.revision = part->header.revision;
         } else if (part->header.cluster_id != whole.header.cluster_id) {
             co_return error{server_errc::cluster_id_mismatch, "the endpoints belong to different clusters"};
         }
+        whole.count += part->count;
         whole.kvs.insert(whole.kvs.end(), std::make_move_iterator(part->kvs.begin()), std::make_move_iterator(part->kvs.end()));
     }
     co_return whole;
 }
 
-asio::awaitable<result<mirror_step>> mirror_core::load() {
+asio::awaitable<result<mirror_core::maybe_step>> mirror_core::load() {
     if (pause_.count() > 0 && !co_await core_->sleep(pause_)) co_return cancelled();
     pause_ = std::chrono::milliseconds(0);
-    auto listed = co_await list();
-    for (unsigned tries = 1; !listed && listed.error().code == server_errc::compacted && tries < most_list_tries; ++tries)
-        listed = co_await list();
+    const range_options everything;
+    std::optional<brief> limits;   // what was said to be current must not become too old meanwhile
+    if (const auto endpoint = core_->watches().endpoint_index(); live_ && endpoint) limits = brief{*endpoint, freshness_.deadline()};
+    auto began = clock::now();
+    auto listed = co_await list(everything, limits);
+    for (unsigned tries = 1; !listed && listed.error().code == server_errc::compacted && tries < most_list_tries; ++tries) {
+        began = clock::now();
+        listed = co_await list(everything, limits);
+    }
     if (!listed) {
         if (co_await transport::was_cancelled()) co_return cancelled();
-        pause_ = list_backoff_.failed(client_core::clock::now());
+        const error_code why = listed.error().code;
+        pause_ = policy::needs_patience(why) ? core_->options().slow_retry : list_backoff_.failed(clock::now());
         core_->log(log_level::warning, "load_failed", listed.error().message());
-        co_return interrupted(listed.error(), pause_);
+        maybe_step failed = interrupted(listed.error(), pause_);
+        co_return failed;
     }
-    list_backoff_.succeeded(client_core::clock::now());
+    list_backoff_.succeeded(clock::now());
 
-    mirror_step s;
-    s.revision = listed->header.revision;
-    s.cluster_id = listed->header.cluster_id;
-    if (listed_once_) {
-        s.what = mirror_step::kind::resync;
-        s.events = replica_.reload(std::move(listed->kvs), s.revision, s.cluster_id);
+    const revision_t revision = listed->header.revision;
+    maybe_step out = step(listed_once_ ? mirror_step::kind::resync : mirror_step::kind::snapshot);
+    out->why = std::exchange(reason_, mirror_step::reason::none);
+    if (std::exchange(listed_once_, true)) {
+        out->events = replica_.reload(std::move(listed->kvs), revision, listed->header.cluster_id);
     } else {
-        s.what = mirror_step::kind::snapshot;
-        replica_.load(listed->kvs, s.revision, s.cluster_id);
-        s.content = std::move(listed->kvs);
+        replica_.load(listed->kvs, revision, listed->header.cluster_id);
+        out->content = std::move(listed->kvs);
     }
-    listed_once_ = true;
+    out->revision = revision;
+    out->cluster_id = listed->header.cluster_id;
     list_needed_ = false;
-    watch_.restart(s.revision + 1);
-    core_->log(log_level::info, "loaded", std::to_string(replica_.size()) + " keys at revision " + std::to_string(s.revision));
-    co_return s;
+    freshness_.forget();
+    freshness_.proven(began);
+    out->as_of = freshness_.as_of();
+    out->good_until = freshness_.good_until();
+    watch_.restart(revision + 1);
+    next_verification(clock::now());
+    core_->log(log_level::info, "loaded", std::to_string(replica_.size()) + " keys at revision " + std::to_string(revision));
+    if (out->why == mirror_step::reason::repaired && out->events.empty()) out.reset();   // a false alarm
+    co_return out;
+}
+
+void mirror_core::next_verification(clock::time_point now) {
+    const auto every = core_->options().verify_every;
+    if (every.count() <= 0) return;
+    verify_at_ = now + std::chrono::milliseconds(static_cast<std::int64_t>(static_cast<double>(every.count()) * (0.8 + 0.4 * core_->random()())));
+}
+
+/// Every watch is trusted by its reader, and etcd has had faults in which one lost events. A list at the revision that we
+/// claim to hold must be what we hold.
+asio::awaitable<void> mirror_core::verify() {
+    const auto now = clock::now();
+    next_verification(now);
+    const auto endpoint = core_->watches().endpoint_index();
+    if (!endpoint) co_return;
+    range_options keys;
+    keys.keys_only = true;
+    keys.revision = replica_.known();
+    auto listed = co_await list(keys, brief{*endpoint, std::min(freshness_.deadline(), now + core_->options().request_timeout)});
+    if (!listed) {
+        core_->log(log_level::debug, "not_verified", listed.error().message());   // again next time
+        co_return;
+    }
+    const auto differences = replica_.differences(listed->kvs);
+    if (differences.empty()) {
+        core_->log(log_level::debug, "content_verified", std::to_string(replica_.size()) + " keys at revision " + std::to_string(keys.revision));
+        co_return;
+    }
+    core_->log(log_level::error, "content_differed", std::to_string(differences.size()) + " keys at revision " + std::to_string(keys.revision)
+                   + " are not those of etcd, the first is \"" + differences.front() + "\"; loading again");
+    list_again(mirror_step::reason::repaired);
 }
 
 }  // namespace dynconf::etcd

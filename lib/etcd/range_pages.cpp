@@ -8,26 +8,30 @@
 
 namespace dynconf::etcd {
 
-asio::awaitable<result<range_response>> range_once(client_core& core, const key_range& keys, const range_options& options) {
+asio::awaitable<result<range_response>> range_once(client_core& core, const key_range& keys, const range_options& options,
+                                                   std::optional<brief> limits) {
     const std::string body = wire::range_request(keys, options);
     call what;
     what.name = "range";
     what.path = "/v3/kv/range";
     what.needs_leader = !options.serializable;
-    co_return co_await core.unary<range_response>(what, body);
+    if (!limits) co_return co_await core.unary<range_response>(what, body);
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(limits->due - client_core::clock::now());
+    co_return co_await core.unary_at<range_response>(limits->endpoint, what, body, left);
 }
 
-asio::awaitable<result<range_response>> range_pages(client_core& core, key_range keys, range_options options) {
+asio::awaitable<result<range_response>> range_pages(client_core& core, key_range keys, range_options options,
+                                                    std::optional<brief> limits) {
     // A sorted range has no key order to go on from, and a count has no pages.
     const bool in_key_order = options.order == sort_order::none && options.target == sort_target::key;
-    if (!in_key_order || options.count_only || keys.is_single_key()) co_return co_await range_once(core, keys, options);
+    if (!in_key_order || options.count_only || keys.is_single_key()) co_return co_await range_once(core, keys, options, limits);
 
     const std::int64_t wanted = options.limit;
     range_response whole;
     for (bool first = true;; first = false) {
         options.limit = core.options().page_size;
         if (wanted > 0) options.limit = std::min(options.limit, wanted - static_cast<std::int64_t>(whole.kvs.size()));
-        auto page = co_await range_once(core, keys, options);
+        auto page = co_await range_once(core, keys, options, limits);
         if (!page) co_return page.error();
         if (first) {
             whole.header = page->header;

@@ -4,12 +4,23 @@
 
 #include "etcd/client_core.hpp"
 
+#include <chrono>
+#include <optional>
+
 namespace dynconf::etcd {
 
+/// A read that may not take long: at one endpoint, without a repetition, until `due` at most.
+struct brief {
+    std::size_t endpoint;
+    std::chrono::steady_clock::time_point due;
+};
+
 /// All of a range in pages at one revision: `options.revision`, or the one of the first page. That is the header's.
-asio::awaitable<result<range_response>> range_pages(client_core& core, key_range keys, range_options options);
+asio::awaitable<result<range_response>> range_pages(client_core& core, key_range keys, range_options options,
+                                                    std::optional<brief> limits = std::nullopt);
 
 /// One request.
-asio::awaitable<result<range_response>> range_once(client_core& core, const key_range& keys, const range_options& options);
+asio::awaitable<result<range_response>> range_once(client_core& core, const key_range& keys, const range_options& options,
+                                                   std::optional<brief> limits = std::nullopt);
 
 }  // namespace dynconf::etcd

@@ -10,6 +10,7 @@
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
@@ -61,6 +62,19 @@ void spawn(const strand& on, std::shared_ptr<Owner> owner, detail::erased_handle
     };
     asio::co_spawn(on, std::move(run),
                    asio::bind_cancellation_slot(signal->slot(), asio::bind_executor(std::move(executor), std::move(complete))));
+}
+
+/// Runs `body()`, which returns awaitable<void>, on `on` until it is done or `stop` is emitted there. `owner`, which has
+/// `stop`, lives until then.
+template <class Owner, class Body>
+void run_until(const strand& on, asio::cancellation_signal& stop, std::shared_ptr<Owner> owner, Body body) {
+    auto run = [owner = std::move(owner), body = std::move(body)]() mutable -> asio::awaitable<void> {
+        const std::shared_ptr<Owner> keep = std::move(owner);
+        const Body what = std::move(body);
+        co_await asio::this_coro::throw_if_cancelled(false);
+        co_await what();
+    };
+    asio::co_spawn(on, std::move(run), asio::bind_cancellation_slot(stop.slot(), asio::detached));
 }
 
 }  // namespace dynconf::etcd

@@ -2,7 +2,8 @@
 
 #include "etcd/client_access.hpp"
 #include "etcd/spawn.hpp"
-#include "etcd/watch_loop.hpp"
+#include "etcd/watch_subscription.hpp"
+#include "policy/retry.hpp"
 
 #include <utility>
 
@@ -12,31 +13,26 @@ namespace asio = boost::asio;
 
 struct watcher::impl {
     impl(std::shared_ptr<etcd::client_core> c, key_range range, watch_options options)
-        : core(c), loop(std::move(c), std::move(range), options) {}
+        : core(c), news(std::move(c), std::move(range), options) {}
 
     std::shared_ptr<etcd::client_core> core;
-    etcd::watch_loop loop;   // touched on the core's strand only
-
-    /// What the server would say again however often it is asked.
-    static bool will_not_heal(const error_code& code) noexcept {
-        return !policy::member_is_unfit(code) && !policy::token_was_refused(code);
-    }
+    etcd::watch_subscription news;   // touched on the core's strand only
 
     asio::awaitable<result<watch_batch>> next() {
+        using etcd::watch_subscription;
         for (;;) {
-            etcd::watch_loop::step step = co_await loop.next();
-            if (auto* batch = std::get_if<etcd::watch_loop::batch>(&step)) {
+            std::optional<watch_subscription::step> step = co_await news.next();
+            if (auto* batch = std::get_if<watch_subscription::batch>(&*step)) {
                 watch_batch out;
                 out.revision = batch->revision;
                 out.events = std::move(batch->events);
                 co_return out;
             }
-            if (auto* lost = std::get_if<etcd::watch_loop::history_lost>(&step))
+            if (auto* lost = std::get_if<watch_subscription::history_lost>(&*step))
                 co_return error{errc::history_lost, "everything before revision " + std::to_string(lost->compact_revision) + " was compacted"};
-            if (auto* down = std::get_if<etcd::watch_loop::interrupted>(&step)) {
+            if (auto* down = std::get_if<watch_subscription::interrupted>(&*step)) {
                 if (co_await transport::was_cancelled()) co_return error{asio::error::operation_aborted, "watch"};
-                if (will_not_heal(down->why.code)) co_return std::move(down->why);
-                core->log(log_level::warning, "watch_interrupted", down->why.message());
+                if (policy::will_not_heal(down->why.code)) co_return std::move(down->why);
             }
         }
     }

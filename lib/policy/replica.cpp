@@ -1,6 +1,7 @@
 #include "policy/replica.hpp"
 
 #include <algorithm>
+#include <unordered_set>
 #include <utility>
 
 namespace dynconf::policy {
@@ -9,7 +10,7 @@ void replica::load(const std::vector<key_value>& content, revision_t revision, s
     keys_.clear();
     keys_.reserve(content.size());
     for (const key_value& kv : content) keys_.emplace(kv.key, kv.mod_revision);
-    revision_ = revision;
+    revision_ = known_ = revision;
     cluster_id_ = cluster_id;
 }
 
@@ -45,6 +46,22 @@ void replica::apply(const std::vector<event>& events, revision_t revision) {
             keys_.insert_or_assign(e.kv.key, e.kv.mod_revision);
     }
     revision_ = revision;
+    known_ = std::max(known_, revision);
+}
+
+std::vector<std::string> replica::differences(const std::vector<key_value>& other) const {
+    std::vector<std::string> keys;
+    std::unordered_set<std::string_view> seen;
+    seen.reserve(other.size());
+    for (const key_value& kv : other) {
+        seen.insert(kv.key);
+        const auto ours = keys_.find(kv.key);
+        if (ours == keys_.end() || ours->second != kv.mod_revision) keys.push_back(kv.key);
+    }
+    for (const auto& [key, mod_revision] : keys_)
+        if (!seen.contains(key)) keys.push_back(key);
+    std::sort(keys.begin(), keys.end());
+    return keys;
 }
 
 }  // namespace dynconf::policy

@@ -2,6 +2,7 @@
 
 #include <dynconf/types.hpp>
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -20,14 +21,23 @@ public:
     void load(const std::vector<key_value>& content, revision_t revision, std::uint64_t cluster_id);
     void apply(const std::vector<event>& events, revision_t revision);
 
-    /// Everything up to here is applied.
+    /// `other` is the whole content without values: the keys at which the two differ, in order.
+    std::vector<std::string> differences(const std::vector<key_value>& other) const;
+
+    /// etcd's content at this revision is this one, although nothing happened to it since revision().
+    void unchanged_until(revision_t revision) noexcept { known_ = std::max(known_, revision); }
+
+    /// The last that was applied.
     revision_t revision() const noexcept { return revision_; }
+    /// Nothing up to here is missing.
+    revision_t known() const noexcept { return known_; }
     std::uint64_t cluster_id() const noexcept { return cluster_id_; }
     std::size_t size() const noexcept { return keys_.size(); }
 
 private:
     std::unordered_map<std::string, revision_t> keys_;   // key to mod_revision
     revision_t revision_ = 0;
+    revision_t known_ = 0;
     std::uint64_t cluster_id_ = 0;
 };
 

@@ -67,6 +67,12 @@ bool surely_not_executed(stage how_far, const error_code& code) noexcept {
     return !member_is_unfit(code);   // what is left says that the request itself was refused
 }
 
+bool will_not_heal(const error_code& code) noexcept {
+    return !member_is_unfit(code) && !token_was_refused(code) && code != boost::asio::error::operation_aborted;
+}
+
+bool needs_patience(const error_code& code) noexcept { return will_not_heal(code) || code == errc::gateway_disabled; }
+
 verdict decide(safety kind, stage how_far, const error_code& code) noexcept {
     if (how_far == stage::answered && token_was_refused(code)) return verdict::refresh_token;
     if (!member_is_unfit(code)) return verdict::give_up;

@@ -31,6 +31,12 @@ bool member_is_unfit(const error_code& code) noexcept;
 /// The server wants another token than the one it got (or did not get).
 bool token_was_refused(const error_code& code) noexcept;
 
+/// Neither another member nor another token helps: somebody has to change something.
+bool will_not_heal(const error_code& code) noexcept;
+
+/// Asking again soon is of no use. More than `will_not_heal`: an etcd without a gateway may have a neighbour with one.
+bool needs_patience(const error_code& code) noexcept;
+
 verdict decide(safety kind, stage how_far, const error_code& code) noexcept;
 
 }  // namespace dynconf::policy

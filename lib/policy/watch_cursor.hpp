@@ -10,7 +10,7 @@
 
 namespace dynconf::policy {
 
-/// What the messages of one watch mean. Whole revisions come out, in order, each once, across any number of streams.
+/// What the messages of one watch on one stream mean. Whole revisions come out, in order, each once.
 class watch_cursor {
 public:
     struct nothing {};                                        ///< A replay, or a revision that is still incomplete.
@@ -24,10 +24,8 @@ public:
     /// Watches from `next` on; 0: from whatever revision the first confirmation names.
     explicit watch_cursor(revision_t next) noexcept : next_(next) {}
 
-    /// Where the next stream has to start. Moves only past whole revisions.
+    /// Where another stream would have to go on. Moves only past whole revisions.
     revision_t next_revision() const noexcept { return next_; }
-    /// A new stream was opened: what the last one left incomplete is forgotten, it will come again.
-    void stream_opened() noexcept { pending_.clear(); }
 
     step on(wire::watch_response message);
 

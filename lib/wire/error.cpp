@@ -25,6 +25,7 @@ std::string_view own_text(errc code) noexcept {
     case errc::unexpected_status: return "unexpected HTTP status";
     case errc::not_acknowledged: return "the server did not confirm the watch in time";
     case errc::watch_ended: return "the server ended the watch";
+    case errc::not_current: return "no proof in time that the content is current";
     case errc::history_lost: return "the wanted revisions have been compacted";
     case errc::schema_violation: return "the value violates its schema";
     case errc::required_missing: return "a required setting has no value";

@@ -28,6 +28,7 @@ inline client_options hasty(std::vector<std::string> endpoints) {
     options.endpoints = std::move(endpoints);
     options.backoff.first = 20ms;
     options.backoff.most = 200ms;
+    options.slow_retry = 200ms;
     return options;
 }
 inline client_options hasty(const etcd_process& etcd) { return hasty(std::vector<std::string>(1, etcd.endpoint())); }

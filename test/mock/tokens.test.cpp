@@ -50,7 +50,12 @@ struct server {
         gateway.on("/v3/kv/range", say(json(range_body(5, {pair("k", "v", 5)}))));
         gateway.on("/v3/kv/put", say(json("{" + header(6) + "}")));
         gateway.on("/v3/maintenance/status", say(json("{" + header(5) + ",\"version\":\"3.5.9\"}")));
-        gateway.on("/v3/watch", say(stream({created(5), news(6, {put_event("k", "w", 6)})}, then::hold)));
+        gateway.on("/v3/watch", [say](const gateway_request& r) {
+            const auto lines = each_watch(r, [](std::size_t id) {
+                return std::vector<std::string>{created(5, some_cluster, id), news(6, {put_event("k", "w", 6)}, id)};
+            });
+            return say(stream(lines, then::hold))(r);
+        });
     }
     client_options options() const { return options_for({gateway.url()}); }
     std::size_t requests() const {

@@ -41,8 +41,11 @@ inline std::string fault(int code, const std::string& message) {
     return "{\"error\":\"" + message + "\",\"code\":" + std::to_string(code) + ",\"message\":\"" + message + "\"}";
 }
 
-inline std::string created(revision_t revision, std::uint64_t cluster = some_cluster) {
-    return "{\"result\":{" + header(revision, cluster) + ",\"created\":true}}";
+/// The place of a watch among the creates of its body is its id; etcd leaves out a zero.
+inline std::string watch_id(std::size_t id) { return id == 0 ? std::string() : ",\"watch_id\":\"" + std::to_string(id) + "\""; }
+
+inline std::string created(revision_t revision, std::uint64_t cluster = some_cluster, std::size_t id = 0) {
+    return "{\"result\":{" + header(revision, cluster) + watch_id(id) + ",\"created\":true}}";
 }
 
 inline std::string put_event(const std::string& key, const std::string& value, revision_t mod) {
@@ -53,8 +56,17 @@ inline std::string erase_event(const std::string& key, revision_t mod) {
     return "{\"type\":\"DELETE\",\"kv\":{\"key\":\"" + wire::to_base64(key) + "\",\"mod_revision\":\"" + std::to_string(mod) + "\"}}";
 }
 
-inline std::string news(revision_t revision, const std::vector<std::string>& events) {
-    return "{\"result\":{" + header(revision) + ",\"events\":[" + joined(events) + "]}}";
+inline std::string news(revision_t revision, const std::vector<std::string>& events, std::size_t id = 0) {
+    return "{\"result\":{" + header(revision) + watch_id(id) + ",\"events\":[" + joined(events) + "]}}";
+}
+
+/// What each watch of the request's body is told, in turn.
+inline std::vector<std::string> each_watch(const gateway_request& r, const std::function<std::vector<std::string>(std::size_t id)>& told) {
+    std::vector<std::string> lines;
+    std::size_t id = 0;
+    for (auto at = r.body.find("create_request"); at != std::string::npos; at = r.body.find("create_request", at + 1))
+        for (std::string& line : told(id++)) lines.push_back(std::move(line));
+    return lines;
 }
 
 inline std::string compacted_cancel(revision_t revision) {
@@ -87,6 +99,7 @@ inline client_options options_for(std::vector<std::string> endpoints) {
     o.total_timeout = std::chrono::seconds(9);
     o.backoff.first = std::chrono::milliseconds(1);
     o.backoff.most = std::chrono::milliseconds(4);
+    o.slow_retry = std::chrono::milliseconds(5);
     return o;
 }
 

@@ -61,6 +61,9 @@ public:
         return count;
     }
 
+    /// Connections that were ever opened through it.
+    std::size_t accepted() const noexcept { return accepted_; }
+
 private:
     using tcp = boost::asio::ip::tcp;
     struct wire {
@@ -95,6 +98,7 @@ private:
     }
     boost::asio::awaitable<void> serve(std::shared_ptr<wire> w) {
         open_.insert(w);
+        ++accepted_;
         auto [ec] = co_await w->far.async_connect(to_, as_result);
         if (ec) {
             w->close();
@@ -121,6 +125,7 @@ private:
     tcp::endpoint to_;
     std::set<std::shared_ptr<wire>> open_;
     bool cut_ = false;
+    std::atomic<std::size_t> accepted_{0};
     std::uint16_t port_ = 0;
     std::atomic<std::uint64_t> answered_{0};
     std::optional<tcp::acceptor> acceptor_;   // touched, like all above, by the thread only; gone when it ends

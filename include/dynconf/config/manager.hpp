@@ -43,7 +43,7 @@ struct manager_options {
 /// A configuration in memory that a watch keeps equal to etcd.
 ///
 /// Not copyable; safe to use from any thread. `current()`, `status()` and every read of a snapshot return at once.
-/// All else runs on a strand of the executor; the manager has no thread. Destroying it ends everything without waiting
+/// All else runs on a strand of the executor; only a copy on disk (`cache`) takes a thread, while it is read or written. Destroying it ends everything without waiting
 /// (no callback begins any more); `stop()` waits. Operations complete with `void(error_code, T)`, or throw `exception` with the default token; they
 /// take terminal cancellation.
 class config_manager {
@@ -97,6 +97,13 @@ public:
             [i = impl_, revision](detail::erased_handler<snapshot> h) { begin_changed_since(i, revision, std::move(h)); });
     }
 
+    /// The status as soon as its state is another than `state`: at once when it is. Steps in between may be skipped.
+    template <class Token = default_token>
+    auto state_other_than(config_state state, Token&& token = {}) {
+        return detail::initiate<dynconf::status>(std::forward<Token>(token),
+            [i = impl_, state](detail::erased_handler<dynconf::status> h) { begin_state_other_than(i, state, std::move(h)); });
+    }
+
     /// Ends the watch; completes when nothing is under way and no callback will be called any more. Never fails; a
     /// manager that does not run is stopped already. The last snapshot stays readable.
     template <class Token = default_token>
@@ -129,6 +136,7 @@ private:
     DYNCONF_API static void begin_start(std::shared_ptr<impl>, detail::erased_handler<start_report>);
     DYNCONF_API static void begin_get_all(std::shared_ptr<impl>, detail::erased_handler<snapshot>);
     DYNCONF_API static void begin_changed_since(std::shared_ptr<impl>, revision_t, detail::erased_handler<snapshot>);
+    DYNCONF_API static void begin_state_other_than(std::shared_ptr<impl>, config_state, detail::erased_handler<dynconf::status>);
     DYNCONF_API static void begin_stop(std::shared_ptr<impl>, detail::erased_handler<void>);
     DYNCONF_API static boost::asio::awaitable<snapshot> get_all_now(std::shared_ptr<impl>);
 

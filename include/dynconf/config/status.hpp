@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,8 +20,8 @@ namespace dynconf {
 enum class config_state : std::uint8_t {
     stopped,    ///< Not started, or stopped: the last snapshot stays readable through `current()`.
     starting,   ///< Nothing is loaded yet.
-    live,       ///< Loaded from etcd, and a confirmed watch delivers every change.
-    stale,      ///< Loaded from etcd (origin disk: before a restart), but out of touch since `status::since`: the last good values.
+    live,       ///< At most client_options::max_staleness behind etcd, proven; a confirmed watch delivers every change.
+    stale,      ///< Loaded from etcd, perhaps before a restart, but not proven to be current since `status::since`.
     local,      ///< Values of the environment and defaults: by choice (local mode), or because etcd was never reached.
 };
 
@@ -35,12 +36,24 @@ struct status {
     revision_t revision = 0;                         ///< Of the current snapshot.
     std::uint64_t cluster_id = 0;
     std::string endpoint;                            ///< That serves the watch; empty while none does.
+    /// Nothing that etcd executed before this moment is missing; the clock's epoch when nothing was ever proven.
+    std::chrono::steady_clock::time_point as_of{};
+    /// The state is not `live` any more by then, unless a later proof comes. The epoch: the source promises no bound.
+    std::chrono::steady_clock::time_point good_until{};
     error cause;                                     ///< Why the state is not live; no code when it is, or is so by choice.
     std::uint64_t updates = 0;                       ///< Snapshots that changed a value.
     std::uint64_t interruptions = 0;                 ///< Times that contact was lost or not established.
     std::uint64_t resyncs = 0;                       ///< Reloads after lost history or a replaced store.
+    std::uint64_t repairs = 0;                       ///< Resyncs because the content differed although the watch was silent.
     std::uint64_t rejected = 0;                      ///< Values that the schema refused.
     cache_status cache;                              ///< The copy on disk.
+
+    /// How far the snapshot may be behind etcd: the age of the last proof. Nothing when there was none.
+    std::optional<std::chrono::steady_clock::duration> staleness(
+        std::chrono::steady_clock::time_point now = std::chrono::steady_clock::now()) const noexcept {
+        if (as_of == std::chrono::steady_clock::time_point{}) return std::nullopt;
+        return now - as_of;
+    }
 };
 
 /// What `start()` brought about.

@@ -120,3 +120,24 @@ TEST_CASE("replica: any mixture of events and reloads leads to the same content 
         }
     }
 }
+
+TEST_CASE("replica: tells at which keys a whole list differs, whichever side has them", "[policy]") {
+    replica r;
+    r.load({pair("a", 1), pair("b", 2), pair("c", 3)}, 5, cluster);
+    CHECK(r.differences({pair("c", 3, ""), pair("b", 2, ""), pair("a", 1, "")}).empty());
+    CHECK(r.differences({pair("a", 1), pair("b", 4), pair("d", 5)}) == std::vector<std::string>{"b", "c", "d"});
+    CHECK(r.differences({}) == std::vector<std::string>{"a", "b", "c"});
+}
+
+TEST_CASE("replica: what it knows to be unchanged is apart from what was applied", "[policy]") {
+    replica r;
+    r.load({pair("a", 1)}, 5, cluster);
+    r.unchanged_until(9);
+    CHECK(r.known() == 9);
+    CHECK(r.revision() == 5);
+    r.apply({put(pair("a", 7))}, 7);   // was on its way
+    CHECK(r.known() == 9);
+    CHECK(r.revision() == 7);
+    r.reload({pair("a", 2)}, 3, cluster + 1);   // another store
+    CHECK(r.known() == 3);
+}

@@ -1,0 +1,319 @@
+#include "etcd/watch_hub.hpp"
+
+#include "etcd/range_pages.hpp"
+#include "etcd/spawn.hpp"
+#include "policy/retry.hpp"
+#include "wire/requests.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace dynconf::etcd {
+
+namespace {
+
+template <class... Cases>
+struct overloaded : Cases... { using Cases::operator()...; };
+template <class... Cases> overloaded(Cases...) -> overloaded<Cases...>;
+
+policy::watch_plan::options plan_of(const client_core& core) {
+    const client_options& o = core.options();
+    return {o.backoff, o.rotate_after, o.slow_retry, o.max_staleness / 2, core.endpoint_count()};
+}
+
+wire::watch_create create_of(const watch_subscription& s, std::size_t place, bool in_pieces) {
+    const watch_options& o = s.options();
+    wire::watch_create create{s.range()};
+    create.watch_id = static_cast<std::int64_t>(place);
+    create.start_revision = s.resume();
+    create.progress_notify = o.progress_notify;
+    create.prev_kv = o.prev_kv;
+    create.fragment = o.fragment || in_pieces;
+    create.no_put = o.no_put;
+    create.no_delete = o.no_delete;
+    return create;
+}
+
+}  // namespace
+
+watch_hub::watch_hub(client_core& core)
+    : core_(core), plan_(plan_of(core), core.random()), moved_(core.executor()) {}
+
+// The watches
+
+void watch_hub::add(watch_subscription& s) {
+    subscriptions_.insert(&s);
+    changed();
+    if (std::exchange(running_, true)) return;
+    auto life = [core = core_.shared_from_this(), this]() -> asio::awaitable<void> {
+        const std::shared_ptr<client_core> keep = core;
+        co_await run();
+    };
+    asio::co_spawn(core_.executor(), std::move(life), asio::detached);
+}
+
+void watch_hub::remove(watch_subscription& s) {
+    subscriptions_.erase(&s);
+    forget(serving_, s);
+    forget(coming_, s);
+    // The server goes on sending what nobody wants; not worth a new stream for each that leaves.
+    plan_.change(clock::now() + std::chrono::seconds(5));
+    moved_.notify_all();
+}
+
+void watch_hub::restarted(watch_subscription& s) {
+    forget(serving_, s);
+    forget(coming_, s);
+    changed();
+}
+
+void watch_hub::changed() {
+    plan_.change(clock::now());
+    moved_.notify_all();
+}
+
+void watch_hub::probe_soon() {
+    plan_.probe_soon(clock::now());
+    moved_.notify_all();
+}
+
+void watch_hub::distrust(const error& why) {
+    core_.log(log_level::warning, "watch_distrusted", why.message());
+    plan_.suspect();
+    moved_.notify_all();
+}
+
+void watch_hub::forget(shared_link& l, const watch_subscription& s) noexcept {
+    if (l) std::replace(l->watches.begin(), l->watches.end(), const_cast<watch_subscription*>(&s), static_cast<watch_subscription*>(nullptr));
+}
+
+// The stream
+
+asio::awaitable<void> watch_hub::run() {
+    do {
+        co_await serve_all();
+        plan_.closed();
+        close(serving_);
+        close(coming_);
+        stop_opening_.emit(asio::cancellation_type::terminal);
+        stop_probing_.emit(asio::cancellation_type::terminal);
+        while (opening_ || probing_) co_await moved_.wait();
+    } while (!subscriptions_.empty());   // there are new ones by now
+    running_ = false;
+}
+
+asio::awaitable<void> watch_hub::serve_all() {
+    if (!subscriptions_.empty()) changed();
+    while (!subscriptions_.empty()) {
+        const auto now = clock::now();
+        switch (plan_.next(now)) {
+            case policy::watch_plan::action::open:
+                start_opening();
+                continue;
+            case policy::watch_plan::action::probe: {
+                plan_.probing(now);
+                probing_ = true;
+                run_until(core_.executor(), stop_probing_, core_.shared_from_this(), [this] { return probe(); });
+                continue;
+            }
+            case policy::watch_plan::action::rest: break;
+        }
+        co_await moved_.wait(plan_.wake_at());
+    }
+}
+
+void watch_hub::start_opening() {
+    const auto now = clock::now();
+    plan_.opening(now);
+    std::vector<watch_subscription*> wanted;
+    std::vector<revision_t> starts;
+    std::vector<wire::watch_create> creates;
+    auto retry_at = clock::time_point::max();
+    for (watch_subscription* s : subscriptions_) {
+        if (!s->wanted(now)) {
+            retry_at = std::min(retry_at, s->retry_at());
+            continue;
+        }
+        creates.push_back(create_of(*s, wanted.size(), in_pieces_));
+        wanted.push_back(s);
+        starts.push_back(s->resume());
+    }
+    if (retry_at != clock::time_point::max()) plan_.change(retry_at);
+    if (wanted.empty()) {
+        close(serving_);
+        plan_.nothing_wanted();
+        return;
+    }
+    auto made = std::make_shared<link>(std::move(wanted), starts, core_.options().max_message_bytes);
+    made->in_pieces = std::exchange(in_pieces_, false);
+    coming_ = made;
+    opening_ = true;
+    run_until(core_.executor(), stop_opening_, core_.shared_from_this(),
+              [this, made = std::move(made), body = wire::watch_request(creates)] { return open(made, body); });
+}
+
+asio::awaitable<void> watch_hub::open(shared_link l, std::string body) {
+    call what;
+    what.name = "watch";
+    what.path = "/v3/watch";
+    auto opened = co_await core_.open_stream(what, body, l->sink);
+    opening_ = false;
+    moved_.notify_all();
+    if (!opened) {
+        failed(l, opened.error());
+        co_return;
+    }
+    l->io = std::move(*opened);
+    if (l->closed) {   // nobody wants it any more
+        l->io.session.reset();
+        co_return;
+    }
+    auto life = [core = core_.shared_from_this(), this, l]() -> asio::awaitable<void> {
+        const std::shared_ptr<client_core> keep = core;
+        co_await read(l);
+    };
+    asio::co_spawn(core_.executor(), std::move(life), asio::detached);
+}
+
+asio::awaitable<void> watch_hub::read(shared_link l) {
+    while (!l->closed) {
+        auto complete = co_await l->io.session->read_some();
+        if (l->closed) break;
+        if (complete && *complete) l->sink.on_end();
+        route(l);
+        if (l->closed) break;
+        if (complete && !*complete) continue;
+        error why = complete ? error{errc::watch_ended, "the server ended the stream"} : complete.error();
+        if (const auto& known = l->sink.failure()) why = *known;   // says more than "malformed"
+        if (why.code == errc::deadline_exceeded)
+            why = error{errc::not_acknowledged, "no confirmation within " + std::to_string(core_.options().created_timeout.count()) + " ms"};
+        failed(l, std::move(why));
+    }
+    l->io.session.reset();
+}
+
+void watch_hub::route(const shared_link& l) {
+    while (auto message = l->sink.pop()) {
+        auto item = l->meaning.on(std::move(*message));
+        if (!item) continue;
+        if (auto* b = std::get_if<policy::watch_cursor::broken>(&item->step); b && !policy::will_not_heal(b->why.code))
+            return failed(l, std::move(b->why));
+        if (l->watches[item->watch]) deliver(*l, item->watch, std::move(item->step));
+        if (coming_ == l && l->meaning.answered()) serve(l);
+        if (l->closed) return;
+    }
+}
+
+void watch_hub::deliver(link& l, std::size_t which, policy::watch_cursor::step step) {
+    watch_subscription& s = *l.watches[which];
+    std::visit(overloaded{
+        [](policy::watch_cursor::nothing) {},
+        [&](policy::watch_cursor::alive) { s.on_progress(l.meaning.next_revision(which)); },
+        [&](policy::watch_cursor::confirmed& c) {
+            s.on_start(l.meaning.next_revision(which));
+            l.confirmed = c.header;
+        },
+        [&](policy::watch_cursor::apply& a) { s.on_batch(a.revision, std::move(a.events)); },
+        [&](policy::watch_cursor::history_lost h) { s.on_history_lost(h.compact_revision); },
+        [&](policy::watch_cursor::broken& b) {
+            b.why.detail = "watch at " + l.io.endpoint + (b.why.detail.empty() ? "" : ": " + b.why.detail);
+            s.on_refused(b.why, core_.options().slow_retry, clock::now());
+            plan_.change(s.retry_at());
+            l.watches[which] = nullptr;
+            forget(serving_, s);   // it has no right any more to what the old stream still brings
+        },
+    }, step);
+}
+
+void watch_hub::serve(const shared_link& l) {
+    coming_.reset();
+    close(serving_);
+    if (l->meaning.alive() == 0) {   // each was refused, and knows why
+        shared_link none = l;
+        close(none);
+        plan_.nothing_wanted();
+    } else {
+        l->io.session->no_deadline();
+        serving_ = l;
+        served_by_ = l->io.index;
+        plan_.opened(clock::now());
+        for (std::size_t i = 0; i < l->watches.size(); ++i)
+            if (l->watches[i] && l->meaning.serves(i)) l->watches[i]->on_connected(l->confirmed, l->io.endpoint);
+    }
+    moved_.notify_all();
+}
+
+void watch_hub::failed(const shared_link& l, error why) {
+    const shared_link ended = l;   // `l` may be one of those that are reset here
+    const bool served = serving_ == ended;
+    if (ended->closed) {
+        if (coming_ == ended) coming_.reset();
+        return;
+    }
+    if (ended->io.session) {
+        if (core_.has_credentials() && policy::token_was_refused(why.code)) core_.token_refused(ended->io.token);
+        if (policy::member_is_unfit(why.code)) core_.endpoint_failed(ended->io.index);
+        why.detail = "watch at " + ended->io.endpoint + (why.detail.empty() ? "" : ": " + why.detail);
+    }
+    if (why.code == errc::response_too_large && !ended->in_pieces) {
+        in_pieces_ = true;
+        why = error{errc::watch_ended, why.detail + ": past max_message_bytes; asking for it in pieces"};
+    }
+    if (coming_ == ended) coming_.reset();
+    if (served) serving_.reset();
+    shared_link gone = ended;
+    close(gone);
+    const auto now = clock::now();
+    const auto pause = served ? plan_.lost(now, why.code) : plan_.open_failed(now, why.code);
+    moved_.notify_all();
+    if (why.code == asio::error::operation_aborted) return;
+    if (serving_) return core_.log(log_level::info, "watch_not_replaced", why.message());
+    core_.log(log_level::warning, "watch_interrupted", why.message());
+    for (watch_subscription* s : subscriptions_) s->on_interrupted(why, pause);
+}
+
+void watch_hub::close(shared_link& l) noexcept {
+    if (!l) return;
+    l->closed = true;
+    if (l->io.session) l->io.session->close();   // its reader ends by that
+    l.reset();
+}
+
+// The sign of life
+
+asio::awaitable<void> watch_hub::probe() {
+    const shared_link asked = serving_;
+    if (!asked || subscriptions_.empty()) {
+        probing_ = false;
+        moved_.notify_all();
+        co_return;
+    }
+    const auto sent = clock::now();
+    range_options count;
+    count.count_only = true;
+    const key_range any = key_range::key((*subscriptions_.begin())->range().first());
+    const std::string body = wire::range_request(any, count);
+    call what;
+    what.name = "probe";
+    what.path = "/v3/kv/range";
+    const auto limit = core_.options().max_staleness / 4;
+    auto answer = co_await core_.unary_at<range_response>(asked->io.index, what, body, limit);
+    if (!answer && policy::token_was_refused(answer.error().code))   // it has expired: with a new one, at once
+        answer = co_await core_.unary_at<range_response>(asked->io.index, what, body, limit);
+    probing_ = false;
+    moved_.notify_all();
+    if (serving_ != asked && serving_ != nullptr && !answer) {   // it was about a stream that was replaced meanwhile
+        plan_.probe_answered();
+        co_return;
+    }
+    if (!answer) {
+        if (co_await transport::was_cancelled()) co_return;
+        core_.log(log_level::warning, "probe_failed", answer.error().message());
+        plan_.probe_failed();
+        co_return;
+    }
+    plan_.probe_answered();
+    for (watch_subscription* s : subscriptions_) s->on_probed(answer->header, sent);
+}
+
+}  // namespace dynconf::etcd

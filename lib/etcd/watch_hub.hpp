@@ -1,0 +1,90 @@
+#pragma once
+
+#include <dynconf/error.hpp>
+
+#include "etcd/client_core.hpp"
+#include "etcd/watch_sink.hpp"
+#include "etcd/watch_subscription.hpp"
+#include "policy/watch_plan.hpp"
+#include "policy/watch_stream.hpp"
+#include "transport/condition.hpp"
+
+#include <boost/asio/cancellation_signal.hpp>
+
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace dynconf::etcd {
+
+/// The one stream that serves all watches of a client. HTTP/1.1 lets nothing be added to it once it is open, so a change
+/// of the watches opens another one, each watch from its next revision, and closes the old one when the new one serves
+/// them all; what both bring is dropped by revision. Part of the core, on its strand; runs while there are subscriptions.
+class watch_hub {
+public:
+    using clock = std::chrono::steady_clock;
+
+    explicit watch_hub(client_core& core);
+    watch_hub(const watch_hub&) = delete;
+    watch_hub& operator=(const watch_hub&) = delete;
+
+    void add(watch_subscription& s);
+    void remove(watch_subscription& s);
+    /// It wants to be served from another revision.
+    void restarted(watch_subscription& s);
+    /// The watches that are wanted are others than before.
+    void changed();
+    /// Brings every subscription a `probed` soon.
+    void probe_soon();
+    /// Of the stream that serves, or was the last to.
+    std::optional<std::size_t> endpoint_index() const noexcept { return served_by_; }
+    /// The stream does not deliver what it has to; `why` for the log.
+    void distrust(const error& why);
+
+private:
+    /// One stream with its watches.
+    struct link {
+        link(std::vector<watch_subscription*> w, const std::vector<revision_t>& starts, std::size_t max_message)
+            : watches(std::move(w)), meaning(starts), sink(max_message) {}
+
+        std::vector<watch_subscription*> watches;   // by their place in `meaning`; null: gone
+        policy::watch_stream meaning;
+        watch_sink sink;
+        client_core::stream io;
+        response_header confirmed;                  // the last of its watches was
+        bool in_pieces = false;                     // it was asked to cut large messages
+        bool closed = false;
+    };
+    using shared_link = std::shared_ptr<link>;
+
+    asio::awaitable<void> run();
+    asio::awaitable<void> serve_all();
+    void start_opening();
+    asio::awaitable<void> open(shared_link l, std::string body);
+    asio::awaitable<void> read(shared_link l);
+    asio::awaitable<void> probe();
+    void route(const shared_link& l);
+    void deliver(link& l, std::size_t which, policy::watch_cursor::step step);
+    void serve(const shared_link& l);
+    void failed(const shared_link& l, error why);
+    void close(shared_link& l) noexcept;
+    void forget(shared_link& l, const watch_subscription& s) noexcept;
+
+    client_core& core_;
+    policy::watch_plan plan_;
+    std::set<watch_subscription*> subscriptions_;
+    shared_link serving_;
+    shared_link coming_;            // open, not every watch is confirmed
+    std::optional<std::size_t> served_by_;
+    bool running_ = false;
+    bool opening_ = false;
+    bool probing_ = false;
+    bool in_pieces_ = false;        // the next stream: its messages were too large
+    asio::cancellation_signal stop_opening_;
+    asio::cancellation_signal stop_probing_;
+    transport::condition moved_;
+};
+
+}  // namespace dynconf::etcd

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <dynconf/types.hpp>
+#include <dynconf/watch.hpp>
+
+#include "etcd/client_core.hpp"
+#include "transport/condition.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+
+namespace dynconf::etcd {
+
+/// One watch as its owner sees it: a bounded queue that the client's one stream (watch_hub) fills, across any number of
+/// streams. From the first next() on until it is destroyed it is served; a slow owner loses nothing, since what does not
+/// fit the queue is asked for again. On the core's strand, one next() at a time.
+class watch_subscription {
+public:
+    using clock = std::chrono::steady_clock;
+
+    struct connected { response_header header; std::string endpoint; };
+    struct interrupted { error why; std::chrono::milliseconds pause; };   ///< `pause` until the next try.
+    struct batch { revision_t revision; std::vector<event> events; };     ///< Whole revisions, the last is `revision`.
+    struct history_lost { revision_t compact_revision; };                 ///< Nothing more comes before restart().
+    struct probed { response_header header; clock::time_point sent; };    ///< A linearizable answer, asked for at `sent`.
+    using step = std::variant<connected, interrupted, batch, history_lost, probed>;
+
+    watch_subscription(std::shared_ptr<client_core> core, key_range range, watch_options options);
+    ~watch_subscription();
+    watch_subscription(const watch_subscription&) = delete;
+    watch_subscription& operator=(const watch_subscription&) = delete;
+
+    /// Nothing at `limit`. Cancelled: `interrupted` by operation_aborted; the next call goes on where this one was.
+    asio::awaitable<std::optional<step>> next(clock::time_point limit = clock::time_point::max());
+    /// Forgets what is queued and goes on from `next`.
+    void restart(revision_t next);
+    /// Nothing of interest happened up to `revision`: a new stream need not begin before its end.
+    void checkpoint(revision_t revision) noexcept { resume_ = std::max(resume_, revision + 1); }
+
+    const key_range& range() const noexcept { return range_; }
+
+    // For the hub.
+
+    const watch_options& options() const noexcept { return options_; }
+    /// Where a new stream has to begin; 0: at the present.
+    revision_t resume() const noexcept { return std::max(next_, resume_); }
+    /// Whether it is to be served at `now`, or from when on.
+    bool wanted(clock::time_point now) const noexcept { return !lost_ && !full_ && now >= retry_at_; }
+    clock::time_point retry_at() const noexcept { return lost_ || full_ ? clock::time_point::max() : retry_at_; }
+
+    void on_connected(response_header header, std::string endpoint);
+    /// The start of a watch from the present, once it is known.
+    void on_start(revision_t next) noexcept;
+    void on_batch(revision_t revision, std::vector<event> events);
+    void on_progress(revision_t next) noexcept { next_ = std::max(next_, next); }
+    void on_history_lost(revision_t compact_revision);
+    void on_refused(const error& why, std::chrono::milliseconds pause, clock::time_point now);
+    void on_interrupted(const error& why, std::chrono::milliseconds pause);
+    void on_probed(const response_header& header, clock::time_point sent);
+
+private:
+    std::optional<step> take();
+    void push(step s);
+
+    std::shared_ptr<client_core> core_;
+    key_range range_;
+    watch_options options_;
+    transport::condition arrived_;
+    std::deque<step> queue_;
+    std::optional<probed> probed_;      // of any number the last; comes after what was queued
+    std::size_t bytes_ = 0;             // of the events in queue_
+    revision_t next_;                   // what comes below was queued
+    revision_t resume_ = 0;
+    bool registered_ = false;
+    bool lost_ = false;                 // its history; restart() is next
+    bool full_ = false;                 // it is served again when its queue is empty
+    bool up_ = false;                   // the last that was said is `connected`
+    clock::time_point retry_at_ = clock::time_point::min();   // the server refused it
+};
+
+}  // namespace dynconf::etcd

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+namespace dynconf::policy {
+
+/// How long content may still be called current.
+class freshness {
+public:
+    using time_point = std::chrono::steady_clock::time_point;
+
+    explicit freshness(std::chrono::milliseconds max_staleness) noexcept : max_(max_staleness) {}
+
+    /// The content held everything that etcd had executed at `as_of`.
+    void proven(time_point as_of) noexcept {
+        if (!ever_ || as_of > as_of_) as_of_ = as_of;
+        ever_ = true;
+    }
+    /// The proof was of another store.
+    void forget() noexcept { ever_ = false; }
+
+    time_point as_of() const noexcept { return as_of_; }
+    /// Not current any more by then.
+    time_point good_until() const noexcept { return ever_ ? as_of_ + max_ : time_point::min(); }
+    /// When to say so, a little earlier: the bound must not pass before the words are out.
+    time_point deadline() const noexcept { return ever_ ? as_of_ + max_ - max_ / 20 : time_point::min(); }
+    bool holds(time_point now) const noexcept { return now < deadline(); }
+
+private:
+    std::chrono::milliseconds max_;
+    time_point as_of_{};
+    bool ever_ = false;
+};
+
+/// The store has changed what a watch covers, and the watch has not said so. It may be on its way; it may have been lost.
+class catch_up {
+public:
+    using time_point = std::chrono::steady_clock::time_point;
+    enum class action : std::uint8_t {
+        wait,             ///< Look again at look_at().
+        replace_stream,   ///< Another stream, from the same revision, has to deliver it. Then look again.
+        reload,           ///< That did not help.
+    };
+
+    /// Each of the first two may take `patience`.
+    explicit catch_up(std::chrono::milliseconds patience) noexcept : patience_(patience) {}
+
+    bool under_way() const noexcept { return step_ != idle; }
+    time_point look_at() const noexcept { return under_way() ? look_at_ : time_point::max(); }
+
+    /// A look at `now` found a difference.
+    action differs(time_point now) noexcept {
+        if (step_ == idle) {
+            begin(waiting, now);
+        } else if (now - since_ >= patience_) {
+            if (step_ == replaced) {
+                step_ = idle;
+                return action::reload;
+            }
+            begin(replaced, now);
+            return action::replace_stream;
+        }
+        pause_ = pause_ * 2 < patience_ / 2 ? pause_ * 2 : patience_ / 2;
+        look_at_ = now + pause_;
+        return action::wait;
+    }
+    /// A look found none.
+    void equal() noexcept { step_ = idle; }
+
+private:
+    enum step : std::uint8_t { idle, waiting, replaced };
+
+    void begin(step s, time_point now) noexcept {
+        step_ = s;
+        since_ = now;
+        pause_ = std::chrono::milliseconds(10);
+        look_at_ = now + pause_;
+    }
+
+    std::chrono::milliseconds patience_;
+    step step_ = idle;
+    time_point since_{};
+    time_point look_at_{};
+    std::chrono::milliseconds pause_{0};
+};
+
+}  // namespace dynconf::policy

@@ -1,0 +1,108 @@
+#include "policy/watch_plan.hpp"
+
+#include "policy/retry.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace dynconf::policy {
+
+watch_plan::watch_plan(const options& how, random_source random)
+    : how_(how), random_(std::move(random)), backoff_(how.backoff, random_) {}
+
+/// 20 % more or less.
+std::chrono::milliseconds watch_plan::jittered(std::chrono::milliseconds d) const {
+    return std::chrono::milliseconds(static_cast<std::int64_t>(static_cast<double>(d.count()) * (0.8 + 0.4 * random_())));
+}
+
+watch_plan::time_point watch_plan::open_at() const noexcept {
+    if (opening_) return time_point::max();
+    if (!serving_) return std::max(not_before_, idle_ ? change_due_ : time_point::min());
+    const time_point wanted = suspected_ ? time_point::min() : std::min(change_due_, rotate_at_);
+    return std::max(wanted, not_before_);
+}
+
+watch_plan::time_point watch_plan::wake_at() const noexcept {
+    return serving_ && !probing_ ? std::min(open_at(), probe_at_) : open_at();
+}
+
+watch_plan::action watch_plan::next(time_point now) const noexcept {
+    if (now >= open_at()) return action::open;
+    if (serving_ && !probing_ && now >= probe_at_) return action::probe;
+    return action::rest;
+}
+
+void watch_plan::change(time_point due) noexcept { change_due_ = std::min(change_due_, due); }
+
+void watch_plan::probe_soon(time_point now) noexcept { probe_at_ = std::min(probe_at_, now); }
+
+void watch_plan::opening(time_point now) noexcept {
+    opening_ = true;
+    idle_ = false;
+    if (change_due_ <= now) change_due_ = time_point::max();
+}
+
+void watch_plan::opened(time_point now) noexcept {
+    opening_ = false;
+    backoff_.succeeded(now);
+    if (!serving_) served_since_ = now;
+    if (!serving_ || suspected_) probe_at_ = suspected_ ? now : now + how_.probe_every;
+    serving_ = true;
+    suspected_ = false;
+    rotate_at_ = now + jittered(how_.rotate_after);
+}
+
+std::chrono::milliseconds watch_plan::open_failed(time_point now, const error_code& why) {
+    opening_ = false;
+    const auto pause = pause_after(now, why);
+    // What serves goes on; a change or rotation that was due still is.
+    if (serving_) change(now);
+    return pause;
+}
+
+std::chrono::milliseconds watch_plan::lost(time_point now, const error_code& why) {
+    serving_ = suspected_ = false;
+    rotate_at_ = probe_at_ = change_due_ = time_point::max();
+    return pause_after(now, why);
+}
+
+void watch_plan::nothing_wanted() noexcept {
+    serving_ = opening_ = suspected_ = false;
+    idle_ = true;
+    rotate_at_ = probe_at_ = time_point::max();
+}
+
+void watch_plan::closed() noexcept {
+    nothing_wanted();
+    probing_ = false;
+    change_due_ = time_point::max();
+}
+
+std::chrono::milliseconds watch_plan::pause_after(time_point now, const error_code& why) {
+    // A server that confirms each watch and then ends it must not be asked in a tight loop.
+    if (served_since_ != time_point::max() && now - served_since_ >= how_.backoff.healthy) {
+        failed_in_row_ = 0;
+        token_renewed_ = false;
+    }
+    if (!serving_) served_since_ = time_point::max();
+    std::chrono::milliseconds pause(0);
+    const bool unfit = member_is_unfit(why);
+    // A fresh token deserves one try at once. Every endpoint gets one, too; after each round of them comes a pause.
+    const bool renew = token_was_refused(why) && !std::exchange(token_renewed_, true);
+    const bool round_over = ++failed_in_row_ % how_.endpoints == 0 || !unfit;
+    if (round_over && !renew) pause = needs_patience(why) ? jittered(how_.slow_retry) : backoff_.failed(now);
+    not_before_ = now + pause;
+    return pause;
+}
+
+void watch_plan::probing(time_point now) noexcept {
+    probing_ = true;
+    probe_at_ = now + how_.probe_every;
+}
+
+void watch_plan::probe_failed() noexcept {
+    probing_ = false;
+    suspected_ = serving_;
+}
+
+}  // namespace dynconf::policy

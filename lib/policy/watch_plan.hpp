@@ -1,0 +1,80 @@
+#pragma once
+
+#include <dynconf/error.hpp>
+#include <dynconf/options.hpp>
+
+#include "policy/backoff.hpp"
+
+#include <chrono>
+#include <cstddef>
+
+namespace dynconf::policy {
+
+/// When to open the stream that serves all watches of a client, when to replace it, and when to ask its member for a sign
+/// of life. A stream is replaced by opening the next one beside it.
+class watch_plan {
+public:
+    using time_point = std::chrono::steady_clock::time_point;
+    struct options {
+        backoff_options backoff;
+        std::chrono::milliseconds rotate_after;
+        std::chrono::milliseconds slow_retry;
+        std::chrono::milliseconds probe_every;
+        std::size_t endpoints;
+    };
+    enum class action : std::uint8_t { rest, open, probe };
+
+    watch_plan(const options& how, random_source random);
+
+    /// What to do at `now`; to be asked again after each event below and at wake_at().
+    action next(time_point now) const noexcept;
+    /// time_point::max(): when something happens.
+    time_point wake_at() const noexcept;
+
+    /// From `due` on the watches that are served are not those that are wanted.
+    void change(time_point due) noexcept;
+    /// Another member, or another stream, is to be tried now.
+    void suspect() noexcept { suspected_ = true; }
+    void probe_soon(time_point now) noexcept;
+
+    void opening(time_point now) noexcept;
+    /// The stream that was opened serves every watch it can.
+    void opened(time_point now) noexcept;
+    /// It could not be opened, or its watches were not confirmed. How long the next try has to wait.
+    std::chrono::milliseconds open_failed(time_point now, const error_code& why);
+    /// The stream that served has ended.
+    std::chrono::milliseconds lost(time_point now, const error_code& why);
+    /// No watch can be served until change().
+    void nothing_wanted() noexcept;
+    /// All is ended, what was under way too.
+    void closed() noexcept;
+
+    void probing(time_point now) noexcept;
+    void probe_answered() noexcept { probing_ = false; }
+    void probe_failed() noexcept;
+
+    bool serving() const noexcept { return serving_; }
+
+private:
+    time_point open_at() const noexcept;
+    std::chrono::milliseconds pause_after(time_point now, const error_code& why);
+    std::chrono::milliseconds jittered(std::chrono::milliseconds d) const;
+
+    options how_;
+    random_source random_;
+    backoff backoff_;
+    bool idle_ = true;        // until something is wanted
+    bool opening_ = false;
+    bool serving_ = false;
+    bool suspected_ = false;
+    bool probing_ = false;
+    time_point change_due_ = time_point::max();
+    time_point rotate_at_ = time_point::max();
+    time_point probe_at_ = time_point::max();
+    time_point not_before_ = time_point::min();   // no try before that
+    time_point served_since_ = time_point::max();
+    unsigned failed_in_row_ = 0;                  // until a stream has lasted for backoff_options::healthy
+    bool token_renewed_ = false;                  // in that time
+};
+
+}  // namespace dynconf::policy

@@ -1,0 +1,47 @@
+#pragma once
+
+#include "policy/watch_cursor.hpp"
+#include "wire/messages.hpp"
+
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+namespace dynconf::policy {
+
+/// What the messages of one stream mean that carries several watches. They are known by their place in the body, which
+/// is their watch id as well: the first takes the id 0 that the server hands out, the others ask for theirs.
+class watch_stream {
+public:
+    /// Where each watch starts, in the order of the creates.
+    explicit watch_stream(const std::vector<revision_t>& starts);
+
+    struct item {
+        std::size_t watch;
+        watch_cursor::step step;
+    };
+    /// Nothing when the message is no watch's: an answer to a progress request, or of a watch that has ended.
+    std::optional<item> on(wire::watch_response message);
+
+    /// Every create was answered, be it by a refusal.
+    bool answered() const noexcept { return answers_ == watches_.size(); }
+    /// Watches that the server still serves, or has not refused yet.
+    std::size_t alive() const noexcept { return alive_; }
+    /// Whether the server has confirmed this one and not ended it since.
+    bool serves(std::size_t which) const noexcept { return watches_[which].confirmed && !watches_[which].ended; }
+    /// The next revision of this watch.
+    revision_t next_revision(std::size_t which) const noexcept { return watches_[which].cursor.next_revision(); }
+
+private:
+    struct watch {
+        watch_cursor cursor;
+        bool confirmed = false;
+        bool ended = false;
+    };
+
+    std::vector<watch> watches_;
+    std::size_t answers_ = 0;
+    std::size_t alive_;
+};
+
+}  // namespace dynconf::policy

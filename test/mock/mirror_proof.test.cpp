@@ -1,0 +1,208 @@
+// What a mirror proves of its content, and what it does when it cannot.
+
+#include "mock/watch_scene.hpp"
+
+#include <atomic>
+
+using namespace dynconf;
+using namespace std::chrono_literals;
+using namespace dynconf::test;
+using then = gateway_answer::then;
+
+namespace {
+
+bool is_probe(const gateway_request& r) { return r.body.find("\"count_only\":true") != std::string::npos; }
+bool is_look(const gateway_request& r) { return r.body.find("\"min_mod_revision\"") != std::string::npos; }
+bool is_verification(const gateway_request& r) {
+    return !is_look(r) && r.body.find("\"keys_only\":true") != std::string::npos;
+}
+
+/// A gateway with one key at revision 5 and a watch that says nothing after its confirmation.
+struct quiet_store {
+    fake_gateway gateway;
+    std::function<gateway_answer(const gateway_request&)> probe = [](const auto&) { return json(range_body(5)); };
+    std::function<gateway_answer(const gateway_request&)> look = [](const auto&) { return json(range_body(5)); };
+    std::function<gateway_answer(const gateway_request&)> verification = [](const auto&) { return json(range_body(5, {pair("/a/x", "", 5)})); };
+    std::function<gateway_answer(const gateway_request&)> list = [](const auto&) { return json(range_body(5, {pair("/a/x", "1", 5)})); };
+    std::function<gateway_answer(const gateway_request&)> watch = [](const auto&) { return stream({created(5)}, then::hold); };
+
+    quiet_store() {
+        gateway.on(range_path, [this](const gateway_request& r) {
+            if (is_probe(r)) return probe(r);
+            if (is_look(r)) return look(r);
+            return is_verification(r) ? verification(r) : list(r);
+        });
+        gateway.on(watch_path, [this](const gateway_request& r) { return watch(r); });
+    }
+    client_options options() {
+        client_options o = options_for({gateway.url()});
+        o.max_staleness = 1s;
+        return o;
+    }
+};
+
+using kind = mirror_step::kind;
+
+asio::awaitable<mirror_step> next_of(mirror& m, kind what) {
+    for (;;) {
+        mirror_step s = co_await m.next();
+        if (s.what == what) co_return s;
+    }
+}
+
+}  // namespace
+
+TEST_CASE("mirror proof: each answer of the right revision proves the content anew", "[mirror][proof]") {
+    quiet_store store;
+    with_client(store.options(), [&](client& c) -> asio::awaitable<void> {
+        mirror m(c, ours());
+        mirror_step s = co_await next_of(m, kind::connected);
+        auto as_of = s.as_of;
+        CHECK(as_of <= std::chrono::steady_clock::now());
+        for (int i = 0; i < 3; ++i) {
+            s = co_await m.next();
+            CHECK(s.what == kind::verified);
+            CHECK(s.as_of > as_of);
+            CHECK(s.good_until == s.as_of + 1s);
+            as_of = s.as_of;
+        }
+    });
+    CHECK(store.gateway.count(watch_path) == 1);
+}
+
+TEST_CASE("mirror proof: without an answer it says so before the bound has passed, and heals", "[mirror][proof]") {
+    quiet_store store;
+    std::atomic<bool> hang{false};
+    store.probe = [&](const auto&) { return json(range_body(5)).once([&] { return !hang.load(); }); };
+    store.watch = [&](const auto& r) { return stream({created(5)}, then::hold).once([&, n = r.number] { return n == 1 || !hang.load(); }); };
+    with_client(store.options(), [&](client& c) -> asio::awaitable<void> {
+        mirror m(c, ours());
+        mirror_step s = co_await next_of(m, kind::verified);
+        const auto as_of = s.as_of;
+        hang = true;
+        do s = co_await m.next();
+        while (s.what == kind::verified);   // one that was under way
+        const auto told = std::chrono::steady_clock::now();
+        REQUIRE(s.what == kind::interrupted);
+        CHECK(s.cause == errc::not_current);
+        CHECK(told < s.good_until);
+        CHECK(s.as_of >= as_of);
+        hang = false;
+        s = co_await next_of(m, kind::connected);
+        CHECK(s.as_of > as_of);
+        CHECK(s.good_until > std::chrono::steady_clock::now());
+    });
+}
+
+TEST_CASE("mirror proof: a store that has moved on without touching our keys proves it by a look at them", "[mirror][proof]") {
+    quiet_store store;
+    std::atomic<revision_t> now_at{5};
+    store.probe = [&](const auto&) { return json(range_body(now_at += 10)); };
+    store.look = [&](const auto&) {
+        return json("{" + header(now_at) + ",\"count\":\"1\"}");
+    };
+    with_client(store.options(), [&](client& c) -> asio::awaitable<void> {
+        mirror m(c, ours());
+        co_await next_of(m, kind::connected);
+        for (int i = 0; i < 3; ++i) {
+            mirror_step s = co_await m.next();
+            CHECK(s.what == kind::verified);
+            CHECK(s.revision == 5);
+        }
+    });
+    CHECK(store.gateway.count(watch_path) == 1);
+}
+
+TEST_CASE("mirror proof: a change that the watch keeps to itself is asked of another stream, then loaded", "[mirror][proof]") {
+    quiet_store store;
+    store.probe = [](const auto&) { return json(range_body(9)); };
+    store.look = [](const auto&) { return json(range_body(9, {pair("/a/x", "", 7)})); };
+    store.list = [](const auto& r) {
+        return r.number == 1 ? json(range_body(5, {pair("/a/x", "1", 5)})) : json(range_body(9, {pair("/a/x", "2", 7)}));
+    };
+    with_client(store.options(), [&](client& c) -> asio::awaitable<void> {
+        mirror m(c, ours());
+        co_await next_of(m, kind::connected);
+        mirror_step s = co_await next_of(m, kind::resync);
+        CHECK(s.why == mirror_step::reason::repaired);
+        CHECK(shown(s.events) == "/a/x=2@7");
+        CHECK(s.revision == 9);
+    });
+    const auto begun = starts(store.gateway);
+    REQUIRE(begun.size() >= 2);
+    CHECK(begun[0] == 6);
+    CHECK(begun[1] == 6);   // the second one had the chance to deliver it
+}
+
+TEST_CASE("mirror proof: a key that is gone without a word is found out by its number", "[mirror][proof]") {
+    quiet_store store;
+    store.probe = [](const auto&) { return json(range_body(9)); };
+    store.look = [](const auto&) { return json(range_body(9)); };   // nothing changed, and nothing is there
+    store.list = [](const auto& r) { return r.number == 1 ? json(range_body(5, {pair("/a/x", "1", 5)})) : json(range_body(9)); };
+    with_client(store.options(), [&](client& c) -> asio::awaitable<void> {
+        mirror m(c, ours());
+        mirror_step s = co_await next_of(m, kind::resync);
+        CHECK(s.why == mirror_step::reason::repaired);
+        CHECK(shown(s.events) == "-/a/x@9");
+    });
+}
+
+TEST_CASE("mirror proof: the comparison with etcd's keys repairs what the watch has lost", "[mirror][proof]") {
+    quiet_store store;
+    std::atomic<bool> lost{false};
+    store.verification = [&](const auto& r) {
+        CHECK(r.member("revision") == "5");
+        return json(range_body(5, {pair("/a/x", "", lost ? 4 : 5)}));
+    };
+    store.list = [&](const auto& r) { return json(range_body(5, {pair("/a/x", r.number == 1 ? "1" : "2", lost ? 4 : 5)})); };
+    client_options o = store.options();
+    o.verify_every = 20ms;
+    with_client(o, [&](client& c) -> asio::awaitable<void> {
+        mirror m(c, ours());
+        mirror_step s = co_await next_of(m, kind::verified);   // all is well for half a second
+        lost = true;
+        s = co_await next_of(m, kind::resync);
+        CHECK(s.why == mirror_step::reason::repaired);
+        CHECK(shown(s.events) == "/a/x=2@4");
+    });
+}
+
+TEST_CASE("mirror proof: a probe that tells of an older or another store leads to a resync that says so", "[mirror][proof]") {
+    const bool other = GENERATE(true, false);
+    quiet_store store;
+    std::atomic<bool> replaced{false};
+    store.probe = [&](const auto&) { return json(replaced ? range_body(other ? 5 : 3, {}, false, other ? 8 : some_cluster) : range_body(5)); };
+    store.list = [&](const auto&) {
+        return json(replaced ? range_body(other ? 5 : 3, {pair("/a/y", "9", 3)}, false, other ? 8 : some_cluster)
+                             : range_body(5, {pair("/a/x", "1", 5)}));
+    };
+    store.watch = [&](const auto&) { return stream({created(replaced && !other ? 3 : 5, replaced && other ? 8 : some_cluster)}, then::hold); };
+    with_client(store.options(), [&](client& c) -> asio::awaitable<void> {
+        mirror m(c, ours());
+        co_await next_of(m, kind::verified);
+        replaced = true;
+        mirror_step s = co_await next_of(m, kind::resync);
+        CHECK(s.why == mirror_step::reason::store_replaced);
+        CHECK(shown(s.events) == (other ? "-/a/x@5 /a/y=9@3" : "-/a/x@3 /a/y=9@3"));
+        CHECK(s.cluster_id == (other ? 8 : some_cluster));
+        s = co_await next_of(m, kind::verified);
+        CHECK(s.cluster_id == (other ? 8 : some_cluster));
+    });
+}
+
+TEST_CASE("mirror proof: what is known already is not listed again", "[mirror][proof]") {
+    quiet_store store;
+    store.watch = [](const auto&) { return stream({created(8), news(8, {put_event("/a/y", "2", 8)})}, then::hold); };
+    known_content known;
+    known.revision = 5;
+    known.cluster_id = some_cluster;
+    key_value& kv = known.kvs.emplace_back();
+    kv.key = "/a/x";
+    kv.mod_revision = 5;
+    with_client(store.options(), [&](client& c) -> asio::awaitable<void> {
+        mirror m(c, {ours()}, known);
+        std::string got = co_await next_of(m);
+        CHECK(got == "update at 8: /a/y=2@8");
+    });
+    CHECK(starts(store.gateway) == std::vector<revision_t>{6});
+}

@@ -1,0 +1,66 @@
+#include "policy/freshness.hpp"
+
+#include "support/catch.hpp"
+
+using namespace std::chrono_literals;
+using dynconf::policy::catch_up;
+using dynconf::policy::freshness;
+
+namespace {
+
+const freshness::time_point t0{1000s};
+
+}  // namespace
+
+TEST_CASE("freshness: holds from a proof until a little before the bound", "[freshness]") {
+    freshness f(2s);
+    CHECK_FALSE(f.holds(t0));
+    f.proven(t0);
+    CHECK(f.holds(t0 + 1899ms));
+    CHECK_FALSE(f.holds(t0 + 1900ms));
+    CHECK(f.good_until() == t0 + 2s);
+    CHECK(f.deadline() < f.good_until());
+}
+
+TEST_CASE("freshness: an older proof that arrives late takes nothing back", "[freshness]") {
+    freshness f(2s);
+    f.proven(t0 + 1s);
+    f.proven(t0);
+    CHECK(f.as_of() == t0 + 1s);
+    f.forget();   // of another store
+    CHECK_FALSE(f.holds(t0 + 1s));
+    f.proven(t0);
+    CHECK(f.as_of() == t0);
+}
+
+TEST_CASE("catch up: waits, then wants another stream, then a reload, each after its patience", "[freshness]") {
+    catch_up c(1s);
+    CHECK_FALSE(c.under_way());
+    CHECK(c.look_at() == catch_up::time_point::max());
+    std::string all;
+    auto now = t0;
+    int looks = 0;
+    for (; looks < 100; ++looks) {
+        const catch_up::action a = c.differs(now);
+        if (a == catch_up::action::reload) {
+            all += "reload after " + std::to_string((now - t0) / 1ms);
+            break;
+        }
+        if (a == catch_up::action::replace_stream) all += "replace after " + std::to_string((now - t0) / 1ms) + ", ";
+        REQUIRE(c.look_at() > now);
+        REQUIRE(c.look_at() - now <= 500ms);
+        now = c.look_at();
+    }
+    CHECK(all == "replace after 1120, reload after 2250");
+    CHECK(looks < 20);   // a look costs the server a read of the range
+    CHECK_FALSE(c.under_way());
+}
+
+TEST_CASE("catch up: is over as soon as a look finds no difference", "[freshness]") {
+    catch_up c(1s);
+    c.differs(t0);
+    CHECK(c.under_way());
+    c.equal();
+    CHECK_FALSE(c.under_way());
+    CHECK(c.differs(t0 + 10s) == catch_up::action::wait);   // from the beginning
+}

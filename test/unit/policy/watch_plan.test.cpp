@@ -1,0 +1,204 @@
+#include "policy/watch_plan.hpp"
+
+#include "support/catch.hpp"
+
+#include <boost/asio/error.hpp>
+
+using namespace dynconf;
+using namespace std::chrono_literals;
+using policy::watch_plan;
+using action = watch_plan::action;
+
+namespace {
+
+const watch_plan::time_point t0{1000s};
+
+/// Two endpoints, no jitter: 0.5 stands for 100 %.
+watch_plan plan(std::size_t endpoints = 1) {
+    backoff_options pauses;
+    pauses.first = 100ms;
+    pauses.most = 1000ms;
+    pauses.factor = 2;
+    pauses.jitter = 0;
+    pauses.healthy = 10s;
+    return {{pauses, 60s, 30s, 5s, endpoints}, [] { return 0.5; }};
+}
+
+watch_plan served(std::size_t endpoints = 1) {
+    watch_plan p = plan(endpoints);
+    p.change(t0);
+    p.opening(t0);
+    p.opened(t0);
+    return p;
+}
+
+}  // namespace
+
+TEST_CASE("watch plan: rests until something is wanted, then opens at once and only once", "[watch_plan]") {
+    watch_plan p = plan();
+    CHECK(p.next(t0) == action::rest);
+    CHECK(p.wake_at() == watch_plan::time_point::max());
+    p.change(t0);
+    CHECK(p.next(t0) == action::open);
+    p.opening(t0);
+    CHECK(p.next(t0) == action::rest);
+    CHECK(p.wake_at() == watch_plan::time_point::max());
+    p.opened(t0 + 1s);
+    CHECK(p.next(t0 + 1s) == action::rest);
+    CHECK(p.wake_at() == t0 + 6s);   // the first sign of life
+}
+
+TEST_CASE("watch plan: a change while a stream is being opened is served by the next one", "[watch_plan]") {
+    watch_plan p = served();
+    p.change(t0 + 1s);
+    CHECK(p.next(t0 + 1s) == action::open);
+    p.opening(t0 + 1s);
+    p.change(t0 + 2s);
+    p.change(t0 + 3s);
+    CHECK(p.next(t0 + 3s) == action::rest);
+    p.opened(t0 + 4s);
+    CHECK(p.next(t0 + 4s) == action::open);   // one for both
+    p.opening(t0 + 4s);
+    p.opened(t0 + 4s);
+    CHECK(p.next(t0 + 4s) == action::rest);
+}
+
+TEST_CASE("watch plan: a change that is due later waits, and the earliest counts", "[watch_plan]") {
+    watch_plan p = served();
+    p.change(t0 + 4s);
+    p.change(t0 + 3s);
+    p.change(t0 + 4s);
+    CHECK(p.next(t0 + 2999ms) == action::rest);
+    CHECK(p.wake_at() == t0 + 3s);
+    CHECK(p.next(t0 + 3s) == action::open);
+}
+
+TEST_CASE("watch plan: the stream is replaced on schedule, with the first proof of life before that", "[watch_plan]") {
+    watch_plan p = served();
+    for (auto now = t0 + 5s; now < t0 + 60s; now += 5s) {
+        CHECK(p.next(now) == action::probe);
+        p.probing(now);
+        CHECK(p.next(now) == action::rest);
+        p.probe_answered();
+        CHECK(p.wake_at() == now + 5s);
+    }
+    CHECK(p.next(t0 + 60s) == action::open);
+    p.opening(t0 + 60s);
+    CHECK(p.serving());   // the old one goes on
+    p.opened(t0 + 60s);
+    CHECK(p.next(t0 + 60s) == action::probe);   // not put off by the rotation
+    p.probing(t0 + 60s);
+    p.probe_answered();
+    CHECK(p.wake_at() == t0 + 65s);
+}
+
+TEST_CASE("watch plan: the schedule has 20 % of chance in it", "[watch_plan]") {
+    double chance = 0;
+    watch_plan p({backoff_options{}, 100s, 30s, 1000s, 1}, [&] { return chance; });
+    p.change(t0);
+    p.opening(t0);
+    p.opened(t0);
+    CHECK(p.wake_at() == t0 + 80s);
+    chance = 0.999999;
+    p.opening(t0);
+    p.opened(t0);
+    CHECK(p.wake_at() > t0 + 119s);
+    CHECK(p.wake_at() <= t0 + 120s);
+}
+
+TEST_CASE("watch plan: a probe that fails brings another stream at once, beside the old one, and a probe of that", "[watch_plan]") {
+    watch_plan p = served();
+    p.probing(t0 + 5s);
+    p.probe_failed();
+    CHECK(p.serving());
+    CHECK(p.next(t0 + 5s) == action::open);
+    p.opening(t0 + 5s);
+    p.opened(t0 + 5s);
+    CHECK(p.next(t0 + 5s) == action::probe);
+}
+
+TEST_CASE("watch plan: without a stream there is nothing to probe", "[watch_plan]") {
+    watch_plan p = served();
+    p.lost(t0 + 1s, boost::asio::error::connection_reset);
+    p.probe_soon(t0 + 1s);
+    p.opening(t0 + 1s);
+    CHECK(p.next(t0 + 20s) == action::rest);
+}
+
+TEST_CASE("watch plan: every endpoint gets one try, then comes a pause that grows", "[watch_plan]") {
+    watch_plan p = served(3);
+    const error_code reset = boost::asio::error::connection_reset;
+    CHECK(p.lost(t0 + 1s, reset) == 0ms);
+    auto now = t0 + 1s;
+    for (const auto pause : {100ms, 200ms, 400ms, 800ms, 1000ms, 1000ms}) {
+        for (int tries = 0; tries < 2; ++tries) {
+            CHECK(p.next(now) == action::open);
+            p.opening(now);
+            CHECK(p.open_failed(now, reset) == (tries == 1 ? pause : 0ms));
+        }
+        CHECK(p.next(now) == action::rest);
+        CHECK(p.wake_at() == now + pause);
+        now += pause;
+        CHECK(p.next(now) == action::open);
+        p.opening(now);
+        CHECK(p.open_failed(now, reset) == 0ms);
+    }
+}
+
+TEST_CASE("watch plan: streams that end as soon as they are confirmed are not reopened in a tight loop", "[watch_plan]") {
+    watch_plan p = plan();
+    p.change(t0);
+    auto now = t0;
+    std::chrono::milliseconds total{0};
+    for (int i = 0; i < 5; ++i) {
+        p.opening(now);
+        p.opened(now);
+        const auto pause = p.lost(now, errc::watch_ended);
+        total += pause;
+        now += pause;
+    }
+    CHECK(total == 100ms + 200ms + 400ms + 800ms + 1000ms);
+    // One that has lasted clears the slate.
+    p.opening(now);
+    p.opened(now);
+    CHECK(p.lost(now + 10s, errc::watch_ended) == 100ms);
+}
+
+TEST_CASE("watch plan: a refused token costs one try at once, not two", "[watch_plan]") {
+    watch_plan p = served();
+    CHECK(p.lost(t0 + 1s, server_errc::invalid_auth_token) == 0ms);
+    p.opening(t0 + 1s);
+    CHECK(p.open_failed(t0 + 1s, server_errc::invalid_auth_token) == 100ms);
+}
+
+TEST_CASE("watch plan: what does not heal by itself is asked for slowly", "[watch_plan]") {
+    for (const error_code why : {error_code(server_errc::auth_failed), error_code(server_errc::permission_denied),
+                                 error_code(server_errc::client_certificate_name), error_code(errc::gateway_disabled),
+                                 error_code(server_errc::cluster_id_mismatch)}) {
+        INFO(why.message());
+        watch_plan p = served();
+        CHECK(p.lost(t0 + 1s, why) == 30s);
+        CHECK(p.wake_at() == t0 + 31s);
+    }
+}
+
+TEST_CASE("watch plan: while the old stream serves, a new one that cannot be had is tried after pauses", "[watch_plan]") {
+    watch_plan p = served();
+    p.change(t0 + 1s);
+    p.opening(t0 + 1s);
+    CHECK(p.open_failed(t0 + 1s, boost::asio::error::connection_refused) == 100ms);
+    CHECK(p.serving());
+    CHECK(p.next(t0 + 1s) == action::rest);
+    CHECK(p.next(t0 + 1100ms) == action::open);   // the change is still due
+}
+
+TEST_CASE("watch plan: when every watch was refused it waits for a change", "[watch_plan]") {
+    watch_plan p = plan();
+    p.change(t0);
+    p.opening(t0);
+    p.change(t0 + 30s);   // the refused watch's next try
+    p.nothing_wanted();
+    CHECK(p.next(t0 + 1s) == action::rest);
+    CHECK(p.wake_at() == t0 + 30s);
+    CHECK(p.next(t0 + 30s) == action::open);
+}
