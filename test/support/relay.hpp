@@ -1,142 +1,62 @@
 #pragma once
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/use_future.hpp>
-#include <boost/asio/write.hpp>
-
-#include "support/io_threads.hpp"
-
-#include <algorithm>
-#include <array>
-#include <atomic>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
-#include <set>
 #include <string>
-#include <utility>
 
 namespace dynconf::test {
 
-/// A wire to a server on loopback, which the test can cut: what goes through it is closed, and what comes is closed at
-/// once until it is mended. Blocking; has a thread of its own.
+/// A wire to a server on loopback, with every fault of a network at the test's command. Faults add up until mend().
+/// Blocking, from any one thread at a time; has a thread of its own.
 class relay {
 public:
-    explicit relay(std::uint16_t to)
-        : to_(loopback, to) {
-        acceptor_.emplace(thread_.get_executor(), tcp::endpoint(loopback, 0));
-        port_ = acceptor_->local_endpoint().port();
-        boost::asio::co_spawn(thread_.get_executor(), accept(), boost::asio::detached);
-    }
-    ~relay() {
-        on_thread([this] {
-            acceptor_->close();
-            close_all();
-        });
-    }
+    enum class way : std::uint8_t { request, answer };   ///< To the server, and back.
+    enum class reach : std::uint8_t { all, open };       ///< All connections, or only those that are open now.
+    struct counters {
+        std::size_t accepted = 0;        ///< Since the start; those that were closed at once by a cut, too.
+        std::size_t open = 0;
+        std::uint64_t request_bytes = 0; ///< Passed on, each way.
+        std::uint64_t answer_bytes = 0;
+    };
 
-    std::string endpoint() const { return "http://127.0.0.1:" + std::to_string(port_); }
+    explicit relay(std::uint16_t to);
+    ~relay();
+    relay(const relay&) = delete;
+    relay& operator=(const relay&) = delete;
 
-    void cut() {
-        on_thread([this] {
-            cut_ = true;
-            close_all();
-        });
-    }
-    /// From now on each new connection is cut after as many bytes, both ways together, as this says for it.
-    void cut_after(std::function<std::size_t()> bytes) {
-        on_thread([this, &bytes] { budget_ = std::move(bytes); });
-    }
-    void mend() {
-        on_thread([this] { cut_ = false; });
-    }
-    /// Open connections through it.
-    std::size_t connections() {
-        std::size_t count = 0;
-        on_thread([&] { count = open_.size(); });
-        return count;
-    }
+    /// The same for its whole life, also while it refuses.
+    std::string endpoint() const;
 
-    /// Connections that were ever opened through it.
-    std::size_t accepted() const noexcept { return accepted_; }
+    /// Ends the connections. With `all` those to come, too: they are accepted and closed at once.
+    void cut(reach which = reach::all);
+    /// As a host whose server is not running: connections end, further ones are refused.
+    void refuse();
+    /// Everything is accepted and acknowledged, nothing is passed on. What was lost stays lost: such a connection stays
+    /// black after mend() and until somebody closes it.
+    void black_hole(reach which = reach::all);
+    /// Reads no more that way, as a network that is full: nothing is lost, all goes on after mend().
+    void pause(way which);
+    /// Each piece arrives `fixed` later, and up to `jitter` more, in order.
+    void delay(std::chrono::milliseconds fixed, std::chrono::milliseconds jitter = {});
+    /// About so many bytes a second each way, for each connection.
+    void throttle(std::size_t bytes_per_second);
+    /// Each connection made from now on ends once `bytes` have passed that way.
+    void cut_after(way which, std::size_t bytes);
+    /// The same for both ways together: as many as this says for each new connection.
+    void cut_after(std::function<std::size_t()> bytes);
+    /// Ends all faults, though not the connections they have spoiled.
+    void mend();
+
+    counters seen() const;
+    std::size_t connections() const { return seen().open; }
+    std::size_t accepted() const { return seen().accepted; }
 
 private:
-    using tcp = boost::asio::ip::tcp;
-    struct wire {
-        explicit wire(tcp::socket from) : near(std::move(from)), far(near.get_executor()) {}
-        void close() {
-            boost::system::error_code ignored;
-            near.close(ignored);
-            far.close(ignored);
-        }
-        tcp::socket near, far;
-        std::size_t left = static_cast<std::size_t>(-1);
-    };
-    static constexpr auto as_result = boost::asio::as_tuple(boost::asio::use_awaitable);
-    static inline const boost::asio::ip::address loopback = boost::asio::ip::address_v4::loopback();
-
-    template <class F>
-    void on_thread(F f) {
-        boost::asio::post(thread_.get_executor(), boost::asio::use_future(f)).get();
-    }
-    void close_all() {
-        for (const auto& w : open_) w->close();
-    }
-
-    boost::asio::awaitable<void> accept() {
-        for (;;) {
-            auto [ec, socket] = co_await acceptor_->async_accept(as_result);
-            if (!acceptor_->is_open()) break;
-            if (ec || cut_) continue;   // closes it
-            auto made = std::make_shared<wire>(std::move(socket));
-            boost::asio::co_spawn(thread_.get_executor(), serve(std::move(made)), boost::asio::detached);
-        }
-        acceptor_.reset();
-    }
-    boost::asio::awaitable<void> serve(std::shared_ptr<wire> w) {
-        open_.insert(w);
-        if (budget_) w->left = budget_();
-        ++accepted_;
-        auto [ec] = co_await w->far.async_connect(to_, as_result);
-        if (ec) {
-            w->close();
-            open_.erase(w);
-            co_return;
-        }
-        boost::asio::co_spawn(thread_.get_executor(), copy(w, w->near, w->far), boost::asio::detached);
-        co_await copy(w, w->far, w->near);
-        open_.erase(w);
-    }
-    boost::asio::awaitable<void> copy(std::shared_ptr<wire> w, tcp::socket& from, tcp::socket& to) {
-        std::array<char, 16 * 1024> piece;
-        for (;;) {
-            auto [ec, n] = co_await from.async_read_some(boost::asio::buffer(piece), as_result);
-            if (ec) break;
-            const std::size_t some = std::min(n, w->left);
-            w->left -= some;
-            auto [failed, written] =
-                co_await boost::asio::async_write(to, boost::asio::buffer(piece.data(), some), as_result);
-            if (failed || w->left == 0) break;
-        }
-        w->close();
-    }
-
-    tcp::endpoint to_;
-    std::set<std::shared_ptr<wire>> open_;
-    bool cut_ = false;
-    std::function<std::size_t()> budget_;
-    std::atomic<std::size_t> accepted_{0};
-    std::uint16_t port_ = 0;
-    std::optional<tcp::acceptor> acceptor_;   // touched, like all above, by the thread only; gone when it ends
-    io_threads thread_{1};
+    class impl;
+    std::unique_ptr<impl> impl_;
 };
 
 }  // namespace dynconf::test
