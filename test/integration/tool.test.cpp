@@ -102,7 +102,8 @@ TEST_CASE("dynconf: exit status and words of a failure, never a secret", "[tool]
     CHECK(nonsense.err.find("geheim") == std::string::npos);
 
     for (const strings& arguments : {strings{}, {"get"}, {"frobnicate"}, {"put", "k"},
-             {"get", "k", "--command-timeout", "5"}, {"get", "k", "--pasword=geheim"}, {"put", "k", "-geheim"},
+             {"get", "k", "--command-timeout", "5"}, {"watch", "k", "--max-staleness", "900ms"},
+             {"get", "k", "--pasword=geheim"}, {"put", "k", "-geheim"},
              {"put", "k", "v", "geheim"}, {"watch"}, {"get", "k", "--user", "svc"}}) {
         const program_output wrong = invoke(arguments);
         INFO(wrong.err);

@@ -2,23 +2,19 @@
 // happened. What did happen is read from etcd's own history afterwards, revision by revision, so that also the writes
 // whose answer was lost are known.
 //
-// DYNCONF_TEST_WATCH_SECONDS: how long each version of etcd is treated like that; 7 by default.
+// DYNCONF_TEST_SECONDS: how long each version of etcd is treated like that; 7 by default.
 
 #include "integration/scene.hpp"
 
-#include "support/child_process.hpp"
+#include "support/watch_program.hpp"
 
 #include <nlohmann/json.hpp>
-
-#include <fcntl.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstdlib>
 #include <map>
-#include <mutex>
 #include <random>
 #include <set>
 #include <thread>
@@ -36,67 +32,7 @@ using history = std::map<std::int64_t, change>;                    // by revisio
 
 bool watched(std::string_view key) { return key.starts_with("a/") || key.starts_with("b/"); }
 
-/// Runs the program and keeps its lines.
-class watch_program {
-public:
-    explicit watch_program(const std::string& endpoint) {
-        int ends[2];
-        if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("pipe2");
-        process_.emplace(strings{DYNCONF_TOOL, "watch", "a/", "b/", "--json", "--endpoints", endpoint},
-            child_process::streams{-1, ends[1], 2}, environment_without("DYNCONF_"));
-        ::close(ends[1]);
-        reader_ = std::thread([this, from = ends[0]] { read(from); });
-    }
-    ~watch_program() {
-        process_->kill();
-        reader_.join();
-    }
-
-    child_process& process() noexcept { return *process_; }
-    std::vector<std::string> lines() const {
-        const std::lock_guard lock(mutex_);
-        return lines_;
-    }
-
-    /// Waits for a line of at least that revision; an empty `type` is any.
-    bool await(const std::string& type, std::int64_t revision, steady::duration limit) const {
-        const auto due = steady::now() + limit;
-        for (std::size_t next = 0;;) {
-            const auto all = lines();
-            for (; next < all.size(); ++next) {
-                const json line = json::parse(all[next]);
-                if ((type.empty() || line.at("type") == type) && line.value("revision", std::int64_t{0}) >= revision)
-                    return true;
-            }
-            if (steady::now() >= due) return false;
-            std::this_thread::sleep_for(milliseconds(5));
-        }
-    }
-
-private:
-    void read(int from) {
-        std::string rest;
-        char piece[65536];
-        for (;;) {
-            const auto n = ::read(from, piece, sizeof piece);
-            if (n <= 0) break;
-            rest.append(piece, static_cast<std::size_t>(n));
-            const std::lock_guard lock(mutex_);
-            std::size_t start = 0;
-            for (std::size_t end; (end = rest.find('\n', start)) != std::string::npos; start = end + 1)
-                lines_.push_back(rest.substr(start, end - start));
-            rest.erase(0, start);
-        }
-        ::close(from);
-        const std::lock_guard lock(mutex_);
-        if (!rest.empty()) lines_.push_back(rest);  // a line that was cut: it will not parse
-    }
-
-    std::optional<child_process> process_;
-    std::thread reader_;
-    mutable std::mutex mutex_;
-    std::vector<std::string> lines_;
-};
+strings watch_arguments(const etcd_process& etcd) { return {"a/", "b/", "--endpoints", etcd.endpoint()}; }
 
 /// Changes keys without pause in a thread of its own, and remembers which revision was said to do what.
 class writer {
@@ -206,12 +142,12 @@ struct account {
     strings faults;
 };
 
-account understand(const std::vector<std::string>& lines) {
+account understand(const std::vector<watch_program::line>& lines) {
     account a;
     std::int64_t at = 0;
     std::string state;
-    for (const std::string& text : lines) {
-        const json line = json::parse(text);
+    for (const watch_program::line& printed : lines) {
+        const json line = json::parse(printed.text);
         const auto type = line.at("type").get<std::string>();
         if (type == "state") {
             state = line.at("state").get<std::string>();
@@ -252,11 +188,6 @@ std::vector<std::int64_t> differences(const history& a, const history& b) {
     return differ;
 }
 
-seconds duration() {
-    const char* text = std::getenv("DYNCONF_TEST_WATCH_SECONDS");
-    return seconds(text && *text ? std::max(1, std::atoi(text)) : 7);
-}
-
 /// Until the writer has had so many answers more.
 bool await_writes(const writer& w, unsigned more, steady::duration limit) {
     const unsigned goal = w.acknowledged() + more;
@@ -274,14 +205,14 @@ TEST_CASE(
     const etcd_admin admin(etcd);
     admin.put_all({{"a/1", "before"}, {"b/1", "before"}, {"ab", "not shown"}});
     const std::int64_t first = admin.revision();
-    watch_program program(etcd.endpoint());
+    watch_program program(DYNCONF_TOOL, watch_arguments(etcd));
     REQUIRE(program.await("snapshot", first, seconds(20)));
 
     // Some times it is cut off while it follows, the others wherever it is: between two tries, or catching up.
     constexpr unsigned cut_while_live = 3;
     unsigned downs = 0;
     writer other(etcd);
-    for (const auto due = steady::now() + duration(); steady::now() < due || downs < cut_while_live; ++downs) {
+    for (const auto due = steady::now() + lasting(7s); steady::now() < due || downs < cut_while_live; ++downs) {
         REQUIRE(await_writes(other, 100, seconds(60)));
         if (downs < cut_while_live)
             REQUIRE(program.await("update", admin.put("a/mark", std::to_string(downs)), seconds(60)));
@@ -293,8 +224,7 @@ TEST_CASE(
     other.stop();
     const std::int64_t last = admin.put("a/end", "end");
     CHECK(program.await("update", last, seconds(60)));
-    program.process().signal(SIGTERM);
-    CHECK(program.process().wait(seconds(20)) == 0);
+    CHECK(program.end(seconds(20)) == 0);
 
     const account printed = understand(program.lines());
     const history truth = true_history(admin, first, last);
@@ -322,7 +252,7 @@ TEST_CASE("dynconf watch: what was compacted meanwhile is told as one resync", "
     const etcd_admin admin(etcd);
     admin.put_all({{"a/1", "before"}, {"b/1", "before"}});
     const std::int64_t first = admin.revision();
-    watch_program program(etcd.endpoint());
+    watch_program program(DYNCONF_TOOL, watch_arguments(etcd));
     REQUIRE(program.await("snapshot", first, seconds(20)));
     std::int64_t compacted = 0;
     history truth;

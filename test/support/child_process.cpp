@@ -1,6 +1,7 @@
 #include "support/child_process.hpp"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -38,6 +39,8 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
     for (std::size_t i = 0; i < given.size(); ++i)
         safe[i] = ::fcntl(given[i] < 0 ? null : given[i], F_DUPFD_CLOEXEC, 3);
     for (std::size_t i = 0; i < given.size(); ++i) ::dup2(safe[i], static_cast<int>(i));
+    // Asio's sockets do not close on exec, and a relay's that lived on in a server would never be closed.
+    ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
     sigset_t none;
     sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);

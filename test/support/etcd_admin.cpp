@@ -2,8 +2,16 @@
 
 #include <nlohmann/json.hpp>
 
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/write.hpp>
+
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdint>
+#include <future>
 #include <stdexcept>
 
 namespace dynconf::test {
@@ -65,10 +73,10 @@ json put_request(std::string_view key, std::string_view value) {
 }  // namespace
 
 std::string etcd_admin::call(std::string_view path, std::string_view body) const {
-    raw_answer answer = etcd_->raw(path, body, token_);
+    raw_answer answer = etcd_->raw(path, body, token_, limit_);
     if (as_root_ && (answer.status == 401 || answer.body.find("auth store is old") != std::string::npos)) {
         log_in();
-        answer = etcd_->raw(path, body, token_);
+        answer = etcd_->raw(path, body, token_, limit_);
     }
     if (answer.status != 200)
         throw std::runtime_error(std::string(path) + ": " + std::to_string(answer.status) + " " + answer.body);
@@ -83,10 +91,50 @@ std::int64_t etcd_admin::erase(std::string_view key) const {
     return revision_of(call("/v3/kv/deleterange", json{{"key", to_base64(key)}}.dump()));
 }
 
-std::int64_t etcd_admin::put_all(const std::vector<std::pair<std::string, std::string>>& items) const {
+std::int64_t etcd_admin::change_all(
+    const std::vector<std::pair<std::string, std::string>>& puts, const std::vector<std::string>& deletes) const {
     json success = json::array();
-    for (const auto& [key, value] : items) success.push_back({{"request_put", put_request(key, value)}});
+    for (const auto& [key, value] : puts) success.push_back({{"request_put", put_request(key, value)}});
+    for (const std::string& key : deletes)
+        success.push_back({{"request_delete_range", json{{"key", to_base64(key)}}}});
     return revision_of(call("/v3/kv/txn", json{{"success", success}}.dump()));
+}
+
+void etcd_admin::flood(
+    std::size_t count, const std::function<std::pair<std::string, std::string>(std::size_t)>& numbered) const {
+    constexpr std::size_t connections = 8;
+    constexpr std::size_t at_once = 50;
+    std::atomic<std::size_t> next{0};
+    const auto send = [&] {
+        boost::asio::io_context io;
+        boost::asio::ip::tcp::socket wire(io);
+        wire.connect({boost::asio::ip::address_v4::loopback(), etcd_->port()});
+        for (std::size_t first; (first = next.fetch_add(at_once)) < count;) {
+            const std::size_t here = std::min(at_once, count - first);
+            std::string requests;
+            for (std::size_t i = 0; i < here; ++i) {
+                const auto [key, value] = numbered(first + i);
+                const std::string body = put_request(key, value).dump();
+                requests += "POST /v3/kv/put HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: "
+                    + std::to_string(body.size()) + (token_.empty() ? "" : "\r\nAuthorization: " + token_) + "\r\n\r\n"
+                    + body;
+            }
+            boost::asio::write(wire, boost::asio::buffer(requests));
+            std::string answers;
+            constexpr std::string_view head = "HTTP/1.1 ";
+            for (std::size_t seen = 0, from = 0; seen < here;) {
+                std::array<char, 16384> piece;
+                answers.append(piece.data(), wire.read_some(boost::asio::buffer(piece)));
+                for (std::size_t at; seen < here && (at = answers.find(head, from)) != std::string::npos
+                     && answers.size() >= at + head.size() + 3; from = at + 1, ++seen)
+                    if (answers.compare(at + head.size(), 3, "200") != 0)
+                        throw std::runtime_error("put: " + answers.substr(at, 300));
+            }
+        }
+    };
+    std::vector<std::future<void>> all;
+    for (std::size_t i = 0; i < connections; ++i) all.push_back(std::async(std::launch::async, send));
+    for (std::future<void>& f : all) f.get();
 }
 
 etcd_admin::content etcd_admin::read(std::string_view prefix, std::int64_t revision) const {

@@ -2,7 +2,10 @@
 
 #include "support/etcd_process.hpp"
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -15,8 +18,9 @@ namespace dynconf::test {
 /// Blocking; everything that etcd refuses is thrown. As `etcd_process`, not for https.
 class etcd_admin {
 public:
-    /// The member has to live longer.
-    explicit etcd_admin(const etcd_process& etcd) : etcd_(&etcd) {}
+    /// The member has to live longer. A call that takes longer than `limit` is thrown.
+    explicit etcd_admin(const etcd_process& etcd, std::chrono::milliseconds limit = std::chrono::seconds(10))
+        : etcd_(&etcd), limit_(limit) {}
 
     struct item {
         std::string value;
@@ -25,9 +29,16 @@ public:
     };
     using content = std::map<std::string, item>;
 
-    std::int64_t put(std::string_view key, std::string_view value) const;  ///< These three return the revision.
+    std::int64_t put(std::string_view key, std::string_view value) const;  ///< These return the revision.
     std::int64_t erase(std::string_view key) const;
-    std::int64_t put_all(const std::vector<std::pair<std::string, std::string>>& items) const;  ///< One transaction.
+    /// One transaction.
+    std::int64_t put_all(const std::vector<std::pair<std::string, std::string>>& items) const { return change_all(items, {}); }
+    std::int64_t change_all(const std::vector<std::pair<std::string, std::string>>& puts,
+        const std::vector<std::string>& deletes) const;
+    /// As many puts as etcd takes: over several connections, each with many of them on their way. `numbered` is called from
+    /// several threads and gives key and value of a number below `count`.
+    void flood(std::size_t count,
+        const std::function<std::pair<std::string, std::string>(std::size_t)>& numbered) const;
     content read(std::string_view prefix, std::int64_t revision = 0) const;
     std::int64_t revision() const;
     /// Forgets all history before `revision`.
@@ -50,6 +61,7 @@ private:
     void log_in() const;
 
     const etcd_process* etcd_;
+    std::chrono::milliseconds limit_;
     bool as_root_ = false;
     mutable std::string token_;
 };

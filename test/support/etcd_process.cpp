@@ -255,9 +255,13 @@ void etcd_process::start() {
 
 void etcd_process::kill() noexcept { process_.reset(); }
 
+void etcd_process::begin_terminate() noexcept {
+    if (process_) process_->signal(SIGTERM);
+}
+
 bool etcd_process::terminate() {
     if (!process_) return true;
-    process_->signal(SIGTERM);
+    begin_terminate();
     const bool ended = process_->wait(stop_limit).has_value();
     kill();
     return ended;
@@ -287,6 +291,14 @@ raw_answer etcd_process::raw(
     if (!token.empty()) request += "\r\nAuthorization: " + std::string(token);
     request.append("\r\n\r\n").append(json);
     return exchange(self_.client_port, request, limit);
+}
+
+double etcd_process::metric(std::string_view name) const {
+    const std::string all = exchange(self_.client_port, "GET /metrics HTTP/1.0\r\n\r\n", 10s).body;
+    const std::string start = "\n" + std::string(name) + " ";
+    const auto at = all.find(start);
+    if (at == std::string::npos) throw std::runtime_error("etcd " + version() + " has no metric " + std::string(name));
+    return std::stod(all.substr(at + start.size(), 32));
 }
 
 etcd_cluster::etcd_cluster(const etcd_binary& binary, unsigned size, const etcd_options& options) {

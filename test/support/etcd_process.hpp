@@ -69,6 +69,8 @@ public:
     void kill() noexcept;
     /// SIGTERM; false when it had to be killed because it did not end in time.
     bool terminate();
+    /// Only asks it to end; terminate() or launch() come later.
+    void begin_terminate() noexcept;
     /// SIGSTOP and SIGCONT: connections are accepted, nothing is answered.
     void pause() noexcept;
     void resume() noexcept;
@@ -82,6 +84,9 @@ public:
     /// HTTP answer within `limit`. Not for https.
     raw_answer raw(std::string_view path, std::string_view json, std::string_view token = {},
         std::chrono::milliseconds limit = std::chrono::seconds(10)) const;
+
+    /// A value that it tells of itself under /metrics, as "etcd_debugging_mvcc_watcher_total". Not for https.
+    double metric(std::string_view name) const;
 
 private:
     std::vector<std::string> command_line() const;

@@ -23,6 +23,7 @@ struct raw_options {
     std::string ca_file;
     std::int64_t command_timeout_ms = 10'000;
     std::int64_t dial_timeout_ms = 3'000;
+    std::optional<std::int64_t> max_staleness_ms;
     std::vector<std::string> prefixes;
     std::string key;
     std::string value;
@@ -63,6 +64,7 @@ client_options client_options_of(const raw_options& raw, bool lasting) {
     options.connect_timeout = options.tls_timeout = std::chrono::milliseconds(raw.dial_timeout_ms);
     if (lasting) {
         options.backoff.most = std::chrono::seconds(5);  // somebody is looking
+        if (raw.max_staleness_ms) options.max_staleness = std::chrono::milliseconds(*raw.max_staleness_ms);
         return options;
     }
     options.total_timeout = std::chrono::milliseconds(raw.command_timeout_ms);
@@ -92,13 +94,14 @@ exit_code refuse(const CLI::App& app, const CLI::ParseError& e, const std::vecto
 std::variant<request, exit_code> parse_command_line(int argc, const char* const* argv) {
     request asked;
     raw_options raw;
-    const auto add_duration = [](CLI::App& to, const char* name, std::int64_t& milliseconds, const char* what) {
+    const auto add_duration = [](CLI::App& to, const char* name, auto& milliseconds, const char* what,
+                                  std::int64_t least = 1) {
         CLI::Validator unit =
             CLI::AsNumberWithUnit(std::map<std::string, std::int64_t>{{"ms", 1}, {"s", 1'000}, {"m", 60'000}},
                 CLI::AsNumberWithUnit::UNIT_REQUIRED);
         to.add_option(name, milliseconds, what)
             ->transform(unit.description(""))
-            ->check(CLI::Range(std::int64_t{1}, std::int64_t{86'400'000}).description(""))
+            ->check(CLI::Range(least, std::int64_t{86'400'000}).description(""))
             ->type_name("DURATION");
     };
 
@@ -129,6 +132,8 @@ std::variant<request, exit_code> parse_command_line(int argc, const char* const*
         "watch", "Shows the keys of prefixes, then each revision that changes them, until SIGINT or SIGTERM");
     watch->add_option("PREFIX", raw.prefixes, "What the keys begin with; \"\" is all keys")->required();
     add_json(watch, "One JSON object a line: snapshot, update (one revision), resync (history was lost), state");
+    add_duration(*watch, "--max-staleness", raw.max_staleness_ms,
+        "What is called live is at most this much older than etcd; 30s by default, at least 1s", 1'000);
 
     CLI::App* get =
         app.add_subcommand("get", "Shows a key and its value; nothing when it does not exist, as etcdctl does");

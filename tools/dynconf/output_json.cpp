@@ -29,6 +29,12 @@ json of_event(const event& e) {
     return object;
 }
 
+json of_events(std::span<const event> events) {
+    json all = json::array();
+    for (const event& e : events) all.push_back(of_event(e));
+    return all;
+}
+
 json of_key_value(const key_value& kv, bool keys_only) {
     json object;
     add(object, "key", kv.key);
@@ -56,9 +62,14 @@ std::string snapshot(revision_t revision, const std::vector<key_value>& content)
     return line(object);
 }
 
-std::string changes(std::string_view type, revision_t revision, std::span<const event> events) {
-    json object{{"type", type}, {"revision", revision}, {"events", json::array()}};
-    for (const event& e : events) object["events"].push_back(of_event(e));
+std::string update(revision_t revision, std::span<const event> events) {
+    return line({{"type", "update"}, {"revision", revision}, {"events", of_events(events)}});
+}
+
+std::string resync(revision_t revision, mirror_step::reason why, std::span<const event> events) {
+    json object{{"type", "resync"}, {"revision", revision}};
+    if (why != mirror_step::reason::none) object["reason"] = name_of(why);
+    object["events"] = of_events(events);
     return line(object);
 }
 

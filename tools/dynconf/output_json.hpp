@@ -16,8 +16,8 @@ namespace dynconf::tool::json_lines {
 
 /// "keys" holds names and values; a pair with bytes that are not UTF-8 stands in "keys_base64", both parts encoded.
 std::string snapshot(revision_t revision, const std::vector<key_value>& content);
-/// `type` is "update" or "resync".
-std::string changes(std::string_view type, revision_t revision, std::span<const event> events);
+std::string update(revision_t revision, std::span<const event> events);
+std::string resync(revision_t revision, mirror_step::reason why, std::span<const event> events);
 /// Empty or absent parts are left out.
 std::string state(std::string_view name, revision_t revision, const std::string& endpoint, const error* cause);
 

@@ -32,6 +32,16 @@ std::string quoted(const std::string& bytes) {
     return text + '"';
 }
 
+std::string listed(std::span<const event> events) {
+    std::string text;
+    for (const event& e : events) {
+        const bool put = e.type == event::kind::put;
+        text += std::string(put ? "  put " : "  delete ") + quoted(e.kv.key) + (put ? " = " + quoted(e.kv.value) : "")
+            + '\n';
+    }
+    return text;
+}
+
 std::string number(const char* unit, std::int64_t n) { return std::to_string(n) + ' ' + unit + (n == 1 ? "" : "s"); }
 
 }  // namespace
@@ -43,14 +53,14 @@ std::string snapshot(revision_t revision, const std::vector<key_value>& content)
     return text;
 }
 
-std::string changes(std::string_view type, revision_t revision, std::span<const event> events) {
-    std::string text = std::string(type) + " to revision " + std::to_string(revision) + '\n';
-    for (const event& e : events) {
-        const bool put = e.type == event::kind::put;
-        text += std::string(put ? "  put " : "  delete ") + quoted(e.kv.key) + (put ? " = " + quoted(e.kv.value) : "")
-            + '\n';
-    }
-    return text;
+std::string update(revision_t revision, std::span<const event> events) {
+    return "update to revision " + std::to_string(revision) + '\n' + listed(events);
+}
+
+std::string resync(revision_t revision, mirror_step::reason why, std::span<const event> events) {
+    std::string text = "resync to revision " + std::to_string(revision);
+    if (why != mirror_step::reason::none) text.append(" (").append(name_of(why)).append(")");
+    return text + '\n' + listed(events);
 }
 
 std::string state(std::string_view name, revision_t revision, const std::string& endpoint, const error* cause) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <dynconf/error.hpp>
+#include <dynconf/mirror.hpp>
 #include <dynconf/types.hpp>
 
 #include <span>
@@ -13,7 +14,8 @@
 namespace dynconf::tool::text_lines {
 
 std::string snapshot(revision_t revision, const std::vector<key_value>& content);
-std::string changes(std::string_view type, revision_t revision, std::span<const event> events);
+std::string update(revision_t revision, std::span<const event> events);
+std::string resync(revision_t revision, mirror_step::reason why, std::span<const event> events);
 std::string state(std::string_view name, revision_t revision, const std::string& endpoint, const error* cause);
 
 /// Key and value in turn, a line each.

@@ -52,4 +52,14 @@ std::string to_base64(std::string_view bytes) {
     return text;
 }
 
+std::string_view name_of(mirror_step::reason why) noexcept {
+    switch (why) {
+        case mirror_step::reason::none: break;
+        case mirror_step::reason::compacted: return "compacted";
+        case mirror_step::reason::store_replaced: return "store_replaced";
+        case mirror_step::reason::repaired: return "repaired";
+    }
+    return {};
+}
+
 }  // namespace dynconf::tool

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <dynconf/mirror.hpp>
+
 #include <string>
 #include <string_view>
 
@@ -9,5 +11,8 @@ namespace dynconf::tool {
 bool is_utf8(std::string_view bytes) noexcept;
 
 std::string to_base64(std::string_view bytes);
+
+/// "compacted", "store_replaced", "repaired"; empty for none.
+std::string_view name_of(mirror_step::reason why) noexcept;
 
 }  // namespace dynconf::tool

@@ -66,7 +66,11 @@ public:
                             : text_lines::snapshot(step.revision, step.content));
                 break;
             case mirror_step::kind::update: say_revisions(step.events); break;
-            case mirror_step::kind::resync: say_changes("resync", step.revision, step.events); break;
+            case mirror_step::kind::resync:
+                revision_ = step.revision;
+                write(json_ ? json_lines::resync(step.revision, step.why, step.events)
+                            : text_lines::resync(step.revision, step.why, step.events));
+                break;
             case mirror_step::kind::connected: say_state("live", step.endpoint, nullptr); break;
             case mirror_step::kind::verified: break;
             case mirror_step::kind::interrupted: say_state(loaded_ ? "stale" : "starting", {}, &step.cause); break;
@@ -79,14 +83,10 @@ private:
             const revision_t revision = events.front().kv.mod_revision;
             std::size_t n = 1;
             while (n < events.size() && events[n].kv.mod_revision == revision) ++n;
-            say_changes("update", revision, events.first(n));
+            revision_ = revision;
+            write(json_ ? json_lines::update(revision, events.first(n)) : text_lines::update(revision, events.first(n)));
             events = events.subspan(n);
         }
-    }
-
-    void say_changes(std::string_view type, revision_t revision, std::span<const event> events) {
-        revision_ = revision;
-        write(json_ ? json_lines::changes(type, revision, events) : text_lines::changes(type, revision, events));
     }
 
     void say_state(std::string_view name, const std::string& endpoint, const error* cause) {
