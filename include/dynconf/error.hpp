@@ -41,6 +41,7 @@ enum class errc {
     required_missing,         ///< A required setting has no value.
     unknown_name,             ///< The schema or snapshot has no such name.
     type_mismatch,            ///< A value exists but is of another type, or does not fit.
+    cache_refused,            ///< The copy on disk is damaged, too old or of something else; the detail says which.
     not_running,              ///< start() was not called, or stop() was.
     already_running,          ///< start() was called twice.
 };

@@ -37,10 +37,14 @@ void content::take(snapshot_editor& editor, outcome& out, std::string_view name,
     editor.set(name, default_entry(schema_, name, no_default_either));
 }
 
-content::outcome content::load(const snapshot& base, const std::vector<key_value>& all, revision_t revision) {
-    outcome out;
+void content::commit(snapshot_editor editor, outcome& out, const snapshot& base, revision_t revision, origin from) {
+    out.difference = editor.difference();
+    out.next = std::move(editor).commit(revision, from, base.serial() + 1);
+}
+
+void content::load_into(snapshot_editor& editor, outcome& out, const snapshot& base, const std::vector<key_value>& all,
+                        revision_t revision) {
     out.whole = true;
-    snapshot_editor editor(base, std::max(all.size(), schema_.names().size()));
     std::unordered_set<std::string_view> mapped;   // views into schema_
     std::unordered_set<std::string> open;          // names that an open schema made up
     std::string scratch;
@@ -70,14 +74,9 @@ content::outcome content::load(const snapshot& base, const std::vector<key_value
         if (!schema_.knows(name) && !open.contains(name)) gone.push_back(name);
     });
     for (const std::string& name : gone) editor.erase(name);
-    out.difference = editor.difference();
-    out.next = std::move(editor).commit(revision, origin::etcd, base.serial() + 1);
-    return out;
 }
 
-content::outcome content::apply(const snapshot& base, const std::vector<event>& events, revision_t revision) {
-    outcome out;
-    snapshot_editor editor(base);
+void content::apply_to(snapshot_editor& editor, outcome& out, const std::vector<event>& events) const {
     std::string scratch;
     for (const event& e : events) {
         const auto name = schema_.name_of(e.kv.key, scratch);
@@ -86,8 +85,37 @@ content::outcome content::apply(const snapshot& base, const std::vector<event>& 
         if (erased && !schema_.knows(*name)) editor.erase(*name);
         else take(editor, out, *name, e.kv.key, erased ? nullptr : &e.kv.value, e.kv.mod_revision);
     }
-    out.difference = editor.difference();
-    out.next = std::move(editor).commit(revision, origin::etcd, base.serial() + 1);
+}
+
+content::outcome content::load(const snapshot& base, const std::vector<key_value>& all, revision_t revision) {
+    outcome out;
+    snapshot_editor editor(base, std::max(all.size(), schema_.names().size()));
+    load_into(editor, out, base, all, revision);
+    commit(std::move(editor), out, base, revision, origin::etcd);
+    return out;
+}
+
+content::outcome content::apply(const snapshot& base, const std::vector<event>& events, revision_t revision) {
+    outcome out;
+    snapshot_editor editor(base);
+    apply_to(editor, out, events);
+    commit(std::move(editor), out, base, revision, origin::etcd);
+    return out;
+}
+
+content::outcome content::restore(const snapshot& base, const std::vector<key_value>& good, const std::vector<event>& refused,
+                                  revision_t revision) {
+    outcome out;
+    snapshot_editor editor(base, std::max(good.size(), schema_.names().size()));
+    load_into(editor, out, base, good, revision);
+    apply_to(editor, out, refused);
+    commit(std::move(editor), out, base, revision, origin::disk);
+    return out;
+}
+
+content::outcome content::confirm(const snapshot& base, revision_t revision) const {
+    outcome out;
+    commit(snapshot_editor(base), out, base, revision, origin::etcd);
     return out;
 }
 
@@ -101,8 +129,7 @@ content::outcome content::load_local(const snapshot& base, const environment_loo
         editor.set(name, std::move(e));
     }
     out.rejected = std::move(loaded.rejections);
-    out.difference = editor.difference();
-    out.next = std::move(editor).commit(0, origin::environment, base.serial() + 1);
+    commit(std::move(editor), out, base, 0, origin::environment);
     return out;
 }
 

@@ -37,10 +37,20 @@ public:
     outcome load(const snapshot& base, const std::vector<key_value>& all, revision_t revision);
     /// Events of whole revisions; of several for one key the last counts.
     outcome apply(const snapshot& base, const std::vector<event>& events, revision_t revision);
+    /// What was kept of an earlier run: texts that were accepted then, and the events that were not. The snapshot is of
+    /// origin disk.
+    outcome restore(const snapshot& base, const std::vector<key_value>& good, const std::vector<event>& refused,
+                    revision_t revision);
+    /// etcd says that what was restored is its content as of `revision`: the same values, of origin etcd.
+    outcome confirm(const snapshot& base, revision_t revision) const;
     /// The environment and the defaults.
     outcome load_local(const snapshot& base, const environment_lookup& look_up);
 
 private:
+    void load_into(snapshot_editor& editor, outcome& out, const snapshot& base, const std::vector<key_value>& all,
+                   revision_t revision);
+    void apply_to(snapshot_editor& editor, outcome& out, const std::vector<event>& events) const;
+    static void commit(snapshot_editor editor, outcome& out, const snapshot& base, revision_t revision, origin from);
     /// A text, or null for none, into the editor.
     void take(snapshot_editor& editor, outcome& out, std::string_view name, std::string_view key, const std::string* text,
               revision_t revision) const;

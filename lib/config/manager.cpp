@@ -38,6 +38,8 @@ config_manager::config_manager(boost::asio::any_io_executor executor, std::share
 config_manager::config_manager(boost::asio::any_io_executor executor, std::shared_ptr<const schema> what,
                                std::shared_ptr<source> from, manager_options options) {
     if (!what) throw std::invalid_argument("dynconf: a manager without a schema");
+    if (!options.cache.path.empty() && !options.cache.path.has_filename())
+        throw std::invalid_argument("dynconf: cache_options::path names no file");
     impl_ = std::make_shared<impl>(executor, std::move(what), std::move(from), std::move(options));
 }
 

@@ -23,6 +23,8 @@ constexpr std::chrono::milliseconds longest_wait = std::chrono::hours(24 * 365);
 config_manager::impl::impl(const asio::any_io_executor& executor, std::shared_ptr<const dynconf::schema> what,
                            std::shared_ptr<source> where, manager_options how)
     : strand(asio::make_strand(executor)), schema(std::move(what)), from(std::move(where)), options(std::move(how)),
+      disk(from && !options.cache.path.empty() ? std::make_unique<detail::disk_cache>(strand, options.cache, options.log)
+                                                 : nullptr),
       events_(options.log), moved_(strand) {}
 
 snapshot config_manager::impl::current() const {
@@ -38,6 +40,7 @@ snapshot config_manager::impl::at_hand() const {
 dynconf::status config_manager::impl::status() const {
     const std::lock_guard lock(mutex_);
     dynconf::status now = status_;
+    if (disk) now.cache = disk->status();
     // True also while the executor is too busy to say so.
     const bool bounded = now.good_until != clock::time_point{};
     if (now.state == config_state::live && bounded && clock::now() >= now.good_until) {
@@ -115,7 +118,8 @@ asio::awaitable<result<start_report>> config_manager::impl::first_load() {
     enter(config_state::starting, {});
     error cause;
     if (follows_etcd()) {
-        cause = co_await settle();
+        const std::optional<known_content> known = co_await restore();
+        if (phase_ == phase::starting) cause = co_await settle(known ? &*known : nullptr);
         if (co_await transport::was_cancelled()) co_return error{asio::error::operation_aborted, "start"};
         const bool stopped = phase_ != phase::starting;
         if (!loaded_ && !stopped && !options.strict) fall_back(cause);
@@ -128,8 +132,9 @@ asio::awaitable<result<start_report>> config_manager::impl::first_load() {
 }
 
 /// Begins to follow and waits until the first attempt has worked or failed. What hindered it, if anything.
-asio::awaitable<error> config_manager::impl::settle() {
-    from->open(content_->schema().ranges(), nullptr);
+asio::awaitable<error> config_manager::impl::settle(const known_content* known) {
+    from->open(content_->schema().ranges(), known);
+    begin_keeping();
     following_ = true;
     auto run = [self = shared_from_this()]() -> asio::awaitable<void> {
         const std::shared_ptr<impl> me = self;
@@ -150,9 +155,9 @@ asio::awaitable<error> config_manager::impl::settle() {
     co_return connected_ ? error{} : interruption_;
 }
 
-/// etcd was not reached: the last good copy of an earlier start, else the environment.
+/// etcd was not reached: the last good copy of an earlier start, in memory or on disk, else the environment.
 void config_manager::impl::fall_back(const error& cause) {
-    if (current().origin() == origin::etcd) {
+    if (const origin had = current().origin(); had == origin::etcd || had == origin::disk) {
         enter(config_state::stale, cause);
         return;
     }
@@ -167,6 +172,7 @@ result<start_report> config_manager::impl::finish_start(error cause) {
     report.revision = now.revision();
     report.missing = missing_;
     report.rejected = std::exchange(start_rejections_, {});
+    tell_of_cache(report);
     for (const std::string& name : content_->schema().names()) {
         const value* v = now.find(name);
         if (content_->schema().traits(name).required && (!v || v->is_null())) report.missing_required.push_back(name);
@@ -221,6 +227,7 @@ void config_manager::impl::take(mirror_step step) {
             auto outcome = whole ? content_->load(base, step.content, step.revision)
                                  : content_->apply(base, step.events, step.revision);
             loaded_ = true;
+            keep(step, outcome.rejected);
             {
                 const std::lock_guard lock(mutex_);
                 status_.cluster_id = step.cluster_id;
@@ -237,6 +244,7 @@ void config_manager::impl::take(mirror_step step) {
             connected_ = true;
             interruption_ = {};
             keep_proof(step);
+            confirm();
             {
                 const std::lock_guard lock(mutex_);
                 status_.endpoint = std::move(step.endpoint);
@@ -244,7 +252,10 @@ void config_manager::impl::take(mirror_step step) {
             enter(config_state::live, {});
             return;
         }
-        case mirror_step::kind::verified: return keep_proof(step);
+        case mirror_step::kind::verified:
+            keep_proof(step);
+            confirm();
+            return;
         case mirror_step::kind::interrupted: {
             connected_ = false;
             interruption_ = std::move(step.cause);
@@ -308,6 +319,7 @@ void config_manager::impl::enter(config_state state, error cause) {
         status_.cause = std::move(cause);
         now = status_;
     }
+    if (disk) now.cache = disk->status();
     const std::string name(to_string(state));
     const std::string why = now.cause.code ? now.cause.message() : std::string();
     log(state == config_state::stale ? log_level::warning : log_level::info, "state", why.empty() ? name : name + ": " + why,
@@ -358,8 +370,10 @@ asio::awaitable<result<dynconf::status>> config_manager::impl::state_other_than(
 // Stopping
 
 asio::awaitable<void> config_manager::impl::end_follow() {
+    stop_waiting_for_disk();
     cancel_.emit(asio::cancellation_type::terminal);
     while (following_ || starter_waits_) co_await moved_.wait();
+    co_await end_keeping();
     forget_endpoint();
     enter(config_state::stopped, {});
     phase_ = phase::idle;

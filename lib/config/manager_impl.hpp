@@ -4,6 +4,7 @@
 
 #include "config/callbacks.hpp"
 #include "config/content.hpp"
+#include "config/disk_cache.hpp"
 #include "etcd/spawn.hpp"
 #include "policy/event_log.hpp"
 #include "transport/condition.hpp"
@@ -47,6 +48,7 @@ struct config_manager::impl : std::enable_shared_from_this<config_manager::impl>
     const std::shared_ptr<const dynconf::schema> schema;
     const std::shared_ptr<source> from;   // null: local mode
     const manager_options options;
+    const std::unique_ptr<detail::disk_cache> disk;   // null: none is kept
 
     // their own locks
     detail::callbacks<const snapshot&, const snapshot&> on_change;
@@ -64,7 +66,7 @@ private:
     void enter(config_state state, error cause);
     void fall_back(const error& cause);
     asio::awaitable<result<start_report>> first_load();
-    asio::awaitable<error> settle();
+    asio::awaitable<error> settle(const known_content* known);
     asio::awaitable<void> end_follow();
     void follow_ended(const std::exception_ptr& thrown);
     void forget_endpoint();
@@ -73,6 +75,15 @@ private:
     template <class Callbacks, class... Args>
     void tell(Callbacks& whom, std::string_view what, const Args&... args);
     asio::awaitable<void> after_callbacks();
+    // manager_cache.cpp
+    asio::awaitable<std::optional<known_content>> restore();
+    void begin_keeping();
+    asio::awaitable<void> end_keeping();
+    void stop_waiting_for_disk();
+    void keep(const mirror_step& step, const std::vector<rejection>& refused);
+    void confirm();
+    void tell_of_cache(start_report& report) const;
+
     void log(log_level level, std::string_view event, std::string text, std::initializer_list<log_field> fields);
     void log_exception(std::string_view where, const std::exception_ptr& thrown);
 
@@ -84,6 +95,7 @@ private:
     unsigned callbacks_running_ = 0;
     bool starter_waits_ = false;        // start() is under way
     bool following_ = false;            // follow() is under way
+    bool keeping_ = false;              // disk->run() is under way
     bool loaded_ = false;               // etcd's content was loaded since start()
     bool connected_ = false;            // a confirmed watch
     error interruption_;                // the last, while not connected

@@ -51,7 +51,10 @@ std::optional<provenance> snapshot::info(std::string_view name) const noexcept {
     if (!data_) return std::nullopt;
     const auto* found = data_->find(hashed_name(name));
     if (!found) return std::nullopt;
-    return found->data.from;
+    provenance from = found->data.from;
+    // Entries are shared with the snapshot that etcd confirms, so which it is stands with the snapshot.
+    if (from.from == origin::etcd && data_->from == origin::disk) from.from = origin::disk;
+    return from;
 }
 
 bool snapshot::is_secret(std::string_view name) const noexcept {

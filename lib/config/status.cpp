@@ -16,6 +16,21 @@ std::string_view to_string(config_state state) noexcept {
     return "?";
 }
 
+std::string_view to_string(cache_verdict verdict) noexcept {
+    switch (verdict) {
+        case cache_verdict::not_read: return "not read";
+        case cache_verdict::usable: return "usable";
+        case cache_verdict::missing: return "missing";
+        case cache_verdict::unreadable: return "unreadable";
+        case cache_verdict::not_private: return "not private";
+        case cache_verdict::damaged: return "damaged";
+        case cache_verdict::unknown_format: return "unknown format";
+        case cache_verdict::other_ranges: return "other ranges";
+        case cache_verdict::too_old: return "too old";
+    }
+    return "?";
+}
+
 subscription& subscription::operator=(subscription&& other) noexcept {
     if (this != &other) {
         cancel();

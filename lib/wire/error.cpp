@@ -32,6 +32,7 @@ std::string_view own_text(errc code) noexcept {
     case errc::required_missing: return "a required setting has no value";
     case errc::unknown_name: return "unknown name";
     case errc::type_mismatch: return "the value is of another type";
+    case errc::cache_refused: return "the copy on disk cannot be used";
     case errc::not_running: return "not running";
     case errc::already_running: return "already running";
     }

@@ -16,6 +16,7 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -57,11 +58,14 @@ public:
     /// Cancelled waits.
     unsigned cancelled() const { return read(cancelled_); }
     std::vector<key_range> ranges() const { return read(ranges_); }
+    /// What the last open() was given to go on from.
+    std::optional<known_content> known() const { return read(known_); }
 
-    void open(std::vector<key_range> ranges, const known_content*) override {
+    void open(std::vector<key_range> ranges, const known_content* known) override {
         const std::lock_guard lock(mutex_);
         ++opened_;
         ranges_ = std::move(ranges);
+        known_ = known ? std::optional(*known) : std::nullopt;
         if (std::exchange(refuses_, false)) throw std::runtime_error("no way in");
     }
 
@@ -114,6 +118,7 @@ private:
     std::exception_ptr thrown_;
     std::weak_ptr<asio::steady_timer> waiting_;   // owned by the waiting coroutine, which may go with its context
     std::vector<key_range> ranges_;
+    std::optional<known_content> known_;
     bool refuses_ = false;
     bool waits_ = false;
     unsigned opened_ = 0;

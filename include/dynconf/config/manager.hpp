@@ -1,6 +1,7 @@
 #pragma once
 
 #include <dynconf/client.hpp>
+#include <dynconf/config/cache.hpp>
 #include <dynconf/config/environment.hpp>
 #include <dynconf/config/schema.hpp>
 #include <dynconf/config/settings.hpp>
@@ -25,22 +26,24 @@
 namespace dynconf {
 
 struct manager_options {
-    /// `start()` fails when etcd is not reached, when a required setting is missing or when a value is refused.
-    /// Otherwise it succeeds, and its report and `status()` say so.
+    /// `start()` fails when etcd is not reached (a copy on disk is no substitute), when a required setting is missing or
+    /// when a value is refused. Otherwise it succeeds, and its report and `status()` say so.
     bool strict = false;
-    /// How long `start()` waits for etcd before it serves the environment instead.
+    /// How long `start()` waits for etcd before it serves the copy on disk or the environment instead.
     std::chrono::milliseconds start_timeout{10'000};
     /// For the client that the manager makes of its settings; their endpoints, credentials and CA file come first.
     client_options client;
     /// Where values come from in local mode and as a fallback.
     environment_lookup look_up = process_environment();
+    /// A copy of etcd's content on disk; off unless it has a path. Not used in local mode.
+    cache_options cache;
     log_sink log;
 };
 
 /// A configuration in memory that a watch keeps equal to etcd.
 ///
 /// Not copyable; safe to use from any thread. `current()`, `status()` and every read of a snapshot return at once.
-/// All else runs on a strand of the executor; the manager has no thread. Destroying it ends everything without waiting
+/// All else runs on a strand of the executor; only a copy on disk (`cache`) takes a thread, while it is read or written. Destroying it ends everything without waiting
 /// (no callback begins any more); `stop()` waits. Operations complete with `void(error_code, T)`, or throw `exception` with the default token; they
 /// take terminal cancellation.
 class config_manager {
@@ -64,8 +67,8 @@ public:
     config_manager& operator=(config_manager&&) = delete;
     DYNCONF_API ~config_manager();
 
-    /// Loads, checks, and follows until stop(). When etcd cannot be reached it serves the environment and the defaults,
-    /// says so, and changes over by itself as soon as etcd answers.
+    /// Loads, checks, and follows until stop(). When etcd cannot be reached it serves the copy on disk, or else the
+    /// environment and the defaults, says so, and changes over by itself as soon as etcd answers.
     /// Errors: errc::already_running, errc::schema_violation for a schema that contradicts itself; with
     /// `manager_options::strict` also what hindered the load. May be called again after stop().
     template <class Token = default_token>

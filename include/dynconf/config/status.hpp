@@ -1,5 +1,6 @@
 #pragma once
 
+#include <dynconf/config/cache.hpp>
 #include <dynconf/config/rejection.hpp>
 #include <dynconf/config/snapshot.hpp>
 #include <dynconf/detail/export.hpp>
@@ -20,7 +21,7 @@ enum class config_state : std::uint8_t {
     stopped,    ///< Not started, or stopped: the last snapshot stays readable through `current()`.
     starting,   ///< Nothing is loaded yet.
     live,       ///< At most client_options::max_staleness behind etcd, proven; a confirmed watch delivers every change.
-    stale,      ///< Loaded from etcd, but not proven to be current since `status::since`: the last good values are served.
+    stale,      ///< Loaded from etcd, perhaps before a restart, but not proven to be current since `status::since`.
     local,      ///< Values of the environment and defaults: by choice (local mode), or because etcd was never reached.
 };
 
@@ -45,6 +46,7 @@ struct status {
     std::uint64_t resyncs = 0;                       ///< Reloads after lost history or a replaced store.
     std::uint64_t repairs = 0;                       ///< Resyncs because the content differed although the watch was silent.
     std::uint64_t rejected = 0;                      ///< Values that the schema refused.
+    cache_status cache;                              ///< The copy on disk.
 
     /// How far the snapshot may be behind etcd: the age of the last proof. Nothing when there was none.
     std::optional<std::chrono::steady_clock::duration> staleness(
@@ -63,6 +65,7 @@ struct start_report {
     std::vector<std::string> missing_required;   ///< Those of them that are required and have no value.
     std::vector<rejection> rejected;             ///< Values that the schema refused.
     error cause;                                 ///< Why etcd is not followed (yet); no code when it is, or in local mode.
+    cache_finding cache;                         ///< What was found on disk.
 
     /// Following etcd, or local by choice, with every required setting there and nothing refused.
     bool ok() const noexcept { return !cause.code && missing_required.empty() && rejected.empty(); }

@@ -70,11 +70,19 @@ struct fixture {
         src->push(loaded(revision, {{"/app/Host", "db1"}, {"/app/Port", "81"}}));
         src->push(connected());
     }
-    bool logged(std::string_view text) const {
+    bool logged(std::string_view text) const { return count_logged(text) > 0; }
+    /// Lines with that text.
+    std::size_t count_logged(std::string_view text) const {
         const std::lock_guard lock(mutex_);
-        for (const std::string& line : log_)
-            if (line.find(text) != std::string::npos) return true;
-        return false;
+        std::size_t count = 0;
+        for (const std::string& line : log_) count += line.find(text) != std::string::npos ? 1u : 0u;
+        return count;
+    }
+    std::string log_text() const {
+        const std::lock_guard lock(mutex_);
+        std::string all;
+        for (const std::string& line : log_) all += line + '\n';
+        return all;
     }
 
 private:
