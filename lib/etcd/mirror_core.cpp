@@ -138,6 +138,7 @@ mirror_core::maybe_step mirror_core::on(watch_subscription::batch& news) {
     std::erase_if(news.events, [this](const event& e) { return !concerns_us(e); });
     const bool reached = sought_ != 0 && news.revision >= sought_;
     replica_.apply(news.events, news.revision);
+    known_since_ = clock::now();
     if (reached) {
         catch_up_.equal();
         freshness_.proven(sought_since_);
@@ -169,7 +170,9 @@ asio::awaitable<mirror_core::maybe_step> mirror_core::on(watch_subscription::con
 }
 
 mirror_core::maybe_step mirror_core::on(const watch_subscription::probed& proof) {
-    if (proof.header.cluster_id != replica_.cluster_id() || proof.header.revision < replica_.known()) {
+    // What the watch has brought since the question was asked may be newer than the answer.
+    const bool went_back = proof.header.revision < replica_.known() && known_since_ < proof.sent;
+    if (proof.header.cluster_id != replica_.cluster_id() || went_back) {
         core_->log(log_level::warning, "store_replaced", "the store is another one or has gone back to revision " + std::to_string(proof.header.revision) + "; loading again",
                    {{"endpoint", endpoint_}});
         list_again(mirror_step::reason::store_replaced);
@@ -199,6 +202,7 @@ asio::awaitable<mirror_core::maybe_step> mirror_core::look() {
     auto found = co_await list(changed, brief{*endpoint, due});
     if (found && found->kvs.empty() && found->count == static_cast<std::int64_t>(replica_.size())) {
         replica_.unchanged_until(found->header.revision);
+        known_since_ = clock::now();
         watch_.checkpoint(found->header.revision);
         sought_ = 0;
         co_return prove(now);
@@ -207,6 +211,7 @@ asio::awaitable<mirror_core::maybe_step> mirror_core::look() {
         sought_ = found->header.revision;
         sought_since_ = now;
     }
+    if (std::exchange(looked_at_, replica_.known()) < replica_.known()) catch_up_.equal();   // slow, but it comes
     const std::string missing = "nothing came of what happened after revision " + std::to_string(replica_.known());
     switch (catch_up_.differs(clock::now())) {
         case policy::catch_up::action::wait: break;
@@ -234,8 +239,8 @@ asio::awaitable<bool> mirror_core::store_went_back(const response_header& confir
     if (const auto endpoint = core_->watches().endpoint_index())
         limits = brief{*endpoint, clock::now() + core_->options().max_staleness / 4};
     auto newest = co_await range_once(*core_, any, count, limits, asked_by::library);
-    // Where nobody can tell, a load does: it costs a list and is never wrong.
-    co_return !newest || newest->header.revision < replica_.known();
+    // Where nobody can tell, the next probe will: until then nothing is called current, and no revision is skipped.
+    co_return newest && newest->header.revision < replica_.known();
 }
 
 // Lists
@@ -305,6 +310,7 @@ asio::awaitable<result<mirror_core::maybe_step>> mirror_core::load() {
         replica_.load(listed->kvs, revision, listed->header.cluster_id);
         out->content = std::move(listed->kvs);
     }
+    known_since_ = clock::now();
     out->revision = revision;
     out->cluster_id = listed->header.cluster_id;
     list_needed_ = false;

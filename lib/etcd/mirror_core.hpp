@@ -66,6 +66,8 @@ private:
     mirror_step::reason reason_ = mirror_step::reason::none;   // of the next list
     revision_t sought_ = 0;                // the store has it, and nothing up to it may be missing
     clock::time_point sought_since_{};     // it had it then
+    revision_t looked_at_ = 0;             // known at the last look
+    clock::time_point known_since_{};      // when the newest known revision came
     clock::time_point verify_at_ = clock::time_point::max();
 };
 

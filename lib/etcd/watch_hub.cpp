@@ -223,8 +223,19 @@ void watch_hub::deliver(link& l, std::size_t which, policy::watch_cursor::step s
             s.on_start(l.meaning.next_revision(which));
             l.confirmed = c.header;
         },
-        [&](policy::watch_cursor::apply& a) { s.on_batch(a.revision, std::move(a.events)); },
-        [&](policy::watch_cursor::history_lost h) { s.on_history_lost(h.compact_revision); },
+        [&](policy::watch_cursor::apply& a) {
+            s.on_batch(a.revision, std::move(a.events));
+            if (!s.full()) return;
+            // What it has no room for must not be followed by what comes later on the same stream: another one resumes.
+            l.watches[which] = nullptr;
+            forget(serving_, s);
+            forget(coming_, s);
+        },
+        [&](policy::watch_cursor::history_lost h) {
+            if (h.compact_revision == 0 || h.compact_revision > s.resume()) return s.on_history_lost(h.compact_revision);
+            l.watches[which] = nullptr;   // the stream before has brought all that was compacted since this one was asked for
+            plan_.change(clock::now());
+        },
         [&](policy::watch_cursor::broken& b) {
             b.why.detail = "watch at " + l.io.endpoint + (b.why.detail.empty() ? "" : ": " + b.why.detail);
             s.on_refused(b.why, core_.options().slow_retry, clock::now());

@@ -206,3 +206,42 @@ TEST_CASE("mirror proof: what is known already is not listed again", "[mirror][p
     });
     CHECK(starts(store.gateway) == std::vector<revision_t>{6});
 }
+
+TEST_CASE("mirror proof: an answer that the watch has overtaken is no store that went back", "[mirror][proof]") {
+    quiet_store store;
+    std::atomic<bool> asked{false}, delivered{false};
+    store.watch = [&](const auto&) {
+        gateway_answer a = stream({created(5)}, then::hold);
+        a.steps.push_back({chunk(news(6, {put_event("/a/x", "2", 6)})), 0ms, [&] { return asked.load(); }});
+        return a;
+    };
+    store.probe = [&](const auto&) {
+        asked = true;
+        const int revision = delivered ? 6 : 5;
+        return json(range_body(revision)).once([&] { return delivered.load(); });
+    };
+    with_client(store.options(), [&](client& c) -> asio::awaitable<void> {
+        mirror m(c, ours());
+        (void)co_await next_of(m, kind::update);
+        delivered = true;
+        const mirror_step s = co_await m.next();
+        CHECK(s.what == kind::verified);
+    });
+}
+
+TEST_CASE("mirror proof: a lagging member of which nobody can say more is no store that went back", "[mirror][proof]") {
+    quiet_store store;
+    std::atomic<int> asked{0};
+    store.watch = [](const auto&) { return stream({created(3)}, then::hold); };
+    store.probe = [&](const auto&) {
+        return ++asked <= 3 ? json(fault(14, "etcdserver: request timed out"), 503) : json(range_body(5));
+    };
+    with_client(store.options(), [&](client& c) -> asio::awaitable<void> {
+        mirror m(c, ours());
+        for (mirror_step s; s.what != kind::verified;) {
+            s = co_await m.next();
+            CHECK(s.what != kind::resync);
+        }
+    });
+    CHECK(asked > 3);
+}
