@@ -39,7 +39,7 @@ error cancelled() { return {asio::error::operation_aborted, "mirror"}; }
 
 mirror_core::mirror_core(std::shared_ptr<client_core> core, std::vector<key_range> ranges)
     : core_(std::move(core)), ranges_(disjoint(std::move(ranges))), watch_(core_, cover_all(ranges_), watch_options{}),
-      freshness_(core_->options().max_staleness), catch_up_(core_->options().max_staleness / 4),
+      freshness_(core_->options().max_staleness), catch_up_(core_->options().max_staleness / 4, core_->options().max_staleness + std::chrono::seconds(10)),
       list_backoff_(core_->options().backoff, core_->random()) {}
 
 void mirror_core::resume(const known_content& from) {
@@ -82,6 +82,7 @@ asio::awaitable<result<mirror_step>> mirror_core::next() {
                 out = on(*proof);
             } else if (auto* down = std::get_if<watch_subscription::interrupted>(&*news)) {
                 watched_ = false;
+                catch_up_.equal();   // the next stream has its own time
                 if (co_await transport::was_cancelled()) co_return cancelled();
                 out = interrupted(std::move(down->why), down->pause);
             } else {

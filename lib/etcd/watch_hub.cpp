@@ -206,12 +206,21 @@ void watch_hub::route(const shared_link& l) {
         if (auto* b = std::get_if<policy::watch_cursor::broken>(&item->step); b && !policy::will_not_heal(b->why.code))
             return failed(l, std::move(b->why));
         if (l->watches[item->watch]) deliver(*l, item->watch, std::move(item->step));
+        if (l == serving_ && !coming_ && !opening_ && !wanted(*l)) {
+            close(serving_);   // all its owners are behind, or gone: what came now would be thrown away
+            plan_.nothing_wanted();
+            return;
+        }
         if (coming_ == l) {
             if (l->meaning.answered()) serve(l);
             else l->io.session->expires_at(clock::now() + core_.options().created_timeout);   // many watches take their time
         }
         if (l->closed) return;
     }
+}
+
+bool watch_hub::wanted(const link& l) noexcept {
+    return std::any_of(l.watches.begin(), l.watches.end(), [](const watch_subscription* s) { return s != nullptr; });
 }
 
 void watch_hub::deliver(link& l, std::size_t which, policy::watch_cursor::step step) {
@@ -234,7 +243,7 @@ void watch_hub::deliver(link& l, std::size_t which, policy::watch_cursor::step s
         [&](policy::watch_cursor::history_lost h) {
             if (h.compact_revision == 0 || h.compact_revision > s.resume()) return s.on_history_lost(h.compact_revision);
             l.watches[which] = nullptr;   // the stream before has brought all that was compacted since this one was asked for
-            plan_.change(clock::now());
+            plan_.change(clock::now() + std::chrono::milliseconds(100));   // whatever the server thinks, in no tight loop
         },
         [&](policy::watch_cursor::broken& b) {
             b.why.detail = "watch at " + l.io.endpoint + (b.why.detail.empty() ? "" : ": " + b.why.detail);

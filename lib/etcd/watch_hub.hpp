@@ -66,6 +66,7 @@ private:
     asio::awaitable<void> read(shared_link l);
     asio::awaitable<void> probe();
     void route(const shared_link& l);
+    static bool wanted(const link& l) noexcept;
     void deliver(link& l, std::size_t which, policy::watch_cursor::step step);
     void serve(const shared_link& l);
     void failed(const shared_link& l, error why);

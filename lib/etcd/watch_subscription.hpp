@@ -49,8 +49,9 @@ public:
     const watch_options& options() const noexcept { return options_; }
     /// Where a new stream has to begin; 0: at the present.
     revision_t resume() const noexcept { return std::max(next_, resume_); }
-    /// Whether it is to be served at `now`, or from when on.
+    /// It takes nothing more until its owner has read what there is.
     bool full() const noexcept { return full_; }
+    /// Whether it is to be served at `now`, or from when on.
     bool wanted(clock::time_point now) const noexcept { return !lost_ && !full_ && now >= retry_at_; }
     clock::time_point retry_at() const noexcept { return lost_ || full_ ? clock::time_point::max() : retry_at_; }
 

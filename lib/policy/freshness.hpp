@@ -43,8 +43,9 @@ public:
         reload,           ///< That did not help.
     };
 
-    /// Each of the first two may take `patience`.
-    explicit catch_up(std::chrono::milliseconds patience) noexcept : patience_(patience) {}
+    /// Another stream after `patience`. Long after that a reload: a slow network must not be taken for a loss.
+    catch_up(std::chrono::milliseconds patience, std::chrono::milliseconds last_resort) noexcept
+        : patience_(patience), last_resort_(last_resort) {}
 
     bool under_way() const noexcept { return step_ != idle; }
     time_point look_at() const noexcept { return under_way() ? look_at_ : time_point::max(); }
@@ -53,13 +54,12 @@ public:
     action differs(time_point now) noexcept {
         if (step_ == idle) {
             begin(waiting, now);
-        } else if (now - since_ >= patience_) {
-            if (step_ == replaced) {
-                step_ = idle;
-                return action::reload;
-            }
+        } else if (step_ == waiting && now - since_ >= patience_) {
             begin(replaced, now);
             return action::replace_stream;
+        } else if (step_ == replaced && now - since_ >= last_resort_) {
+            step_ = idle;
+            return action::reload;
         }
         pause_ = pause_ * 2 < patience_ / 2 ? pause_ * 2 : patience_ / 2;
         look_at_ = now + pause_;
@@ -79,6 +79,7 @@ private:
     }
 
     std::chrono::milliseconds patience_;
+    std::chrono::milliseconds last_resort_;
     step step_ = idle;
     time_point since_{};
     time_point look_at_{};

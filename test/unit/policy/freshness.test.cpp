@@ -34,7 +34,7 @@ TEST_CASE("freshness: an older proof that arrives late takes nothing back", "[fr
 }
 
 TEST_CASE("catch up: waits, then wants another stream, then a reload, each after its patience", "[freshness]") {
-    catch_up c(1s);
+    catch_up c(1s, 4s);
     CHECK_FALSE(c.under_way());
     CHECK(c.look_at() == catch_up::time_point::max());
     std::string all;
@@ -51,13 +51,13 @@ TEST_CASE("catch up: waits, then wants another stream, then a reload, each after
         REQUIRE(c.look_at() - now <= 500ms);
         now = c.look_at();
     }
-    CHECK(all == "replace after 1120, reload after 2250");
+    CHECK(all == "replace after 1120, reload after 5240");
     CHECK(looks < 20);   // a look costs the server a read of the range
     CHECK_FALSE(c.under_way());
 }
 
 TEST_CASE("catch up: is over as soon as a look finds no difference", "[freshness]") {
-    catch_up c(1s);
+    catch_up c(1s, 4s);
     c.differs(t0);
     CHECK(c.under_way());
     c.equal();
