@@ -45,7 +45,9 @@ asio::awaitable<void> step(mirror& content, int steps) {
 
 TEST_CASE("log: a fault that repeats is told once and counted, another is told at once", "[log]") {
     listener ears;
-    client_options o = options_for({refusing_url()});
+    fake_gateway denying;
+    denying.on(range_path, [](const auto&) { return json(fault(7, "etcdserver: permission denied"), 403); });
+    client_options o = options_for({denying.url()});
     o.max_rounds = 1;
     o.slow_retry = 1ms;
     o.log = ears.sink();
@@ -61,7 +63,7 @@ TEST_CASE("log: a fault that repeats is told once and counted, another is told a
         CHECK(r.event == "load_failed");
         REQUIRE(r.fields.size() == 2);
         CHECK(r.fields[0].name == "cause");
-        CHECK(r.fields[0].value.find("refused") != std::string::npos);
+        CHECK(r.fields[0].value.find("permission denied") != std::string::npos);
         CHECK(r.fields[1].name == "pause_ms");
         counted += 1 + r.repeated;
     }
@@ -71,7 +73,7 @@ TEST_CASE("log: a fault that repeats is told once and counted, another is told a
     std::atomic<int> asked{0};
     gateway.on(range_path, [&](const auto&) {
         const int n = ++asked;
-        if (n <= 10) return json(fault(14, "etcdserver: no leader"), 503);
+        if (n <= 10) return json(fault(3, "etcdserver: user name is empty"), 400);
         if (n <= 20) return json(fault(7, "etcdserver: permission denied"), 403);
         return json(range_body(5, {pair("k", "v", 5)}));
     });
@@ -85,7 +87,7 @@ TEST_CASE("log: a fault that repeats is told once and counted, another is told a
         co_await step(content, 21);
     });
     const std::string told = others.everything();
-    CHECK(told.find("no leader") < told.find("permission denied"));
+    CHECK(told.find("user name is empty") < told.find("permission denied"));
     CHECK(told.find("permission denied") < told.find("loaded 1 keys at revision 5 keys=1 revision=5"));
     CHECK(others.heard.size() < 10);
 }

@@ -51,7 +51,7 @@ TEST_CASE("catch up: waits, then wants another stream, then a reload, each after
         REQUIRE(c.look_at() - now <= 500ms);
         now = c.look_at();
     }
-    CHECK(all == "replace after 1120, reload after 5240");
+    CHECK(all == "replace after 1120, reload after 5250");
     CHECK(looks < 20);   // a look costs the server a read of the range
     CHECK_FALSE(c.under_way());
 }
