@@ -6,6 +6,7 @@
 #include <boost/asio/detached.hpp>
 
 #include <algorithm>
+#include <map>
 #include <stdexcept>
 #include <utility>
 
@@ -196,6 +197,7 @@ asio::awaitable<result<client_core::tried>> client_core::try_once(std::optional<
 asio::awaitable<result<void>> client_core::perform(const call& what, const std::string& body, reply& answer) {
     const time_point due = clock::now() + options_.total_timeout;
     policy::backoff pauses(options_.backoff, random_);
+    std::map<std::size_t, std::string> causes;   // by endpoint, the last of each
     for (std::size_t tries = 1;; ++tries) {
         auto outcome = co_await try_once(std::nullopt, what, body, answer, due);
         if (!outcome) co_return outcome.error();
@@ -209,8 +211,12 @@ asio::awaitable<result<void>> client_core::perform(const call& what, const std::
         const std::size_t round = health_.count();
         if (what.background ? tries >= round || health_.all_down() : tries >= options_.max_rounds * round) {
             if (round == 1) co_return why;
-            co_return error{errc::no_endpoint_available, why.message()};
+            causes[outcome->index] = why.message();
+            std::string all;
+            for (const auto& [index, cause] : causes) all += (all.empty() ? "" : "; ") + cause;
+            co_return error{errc::no_endpoint_available, std::move(all)};
         }
+        causes[outcome->index] = why.message();
         // Background work is bounded by the ejections.
         if (!what.background && !retries_.take()) {
             why.detail += " (not tried again: the retry budget is used up)";

@@ -48,6 +48,7 @@ manager_options quick(bool strict = false) {
     o.strict = strict;
     o.client.backoff.first = 20ms;
     o.client.backoff.most = 200ms;
+    o.client.slow_retry = 200ms;
     o.look_up = [](const std::string& name) -> std::optional<std::string> {
         if (name == "HOST") return "env-host";
         return std::nullopt;
