@@ -11,13 +11,13 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/use_future.hpp>
 #include <boost/asio/write.hpp>
 
 #include <algorithm>
 #include <array>
 #include <deque>
 #include <functional>
+#include <future>
 #include <limits>
 #include <optional>
 #include <random>
@@ -112,7 +112,10 @@ public:
 
     template <class F>
     void on_thread(F f) {
-        asio::post(thread_.get_executor(), asio::use_future(std::move(f))).get();
+        std::packaged_task<void()> task(std::move(f));   // use_future(f) makes g++ 12 warn
+        std::future<void> done = task.get_future();
+        asio::post(thread_.get_executor(), [t = std::move(task)]() mutable { t(); });
+        done.get();
     }
 
     // The rest is for the thread only.
