@@ -165,7 +165,8 @@ asio::awaitable<mirror_core::maybe_step> mirror_core::on(watch_subscription::con
     // The stream was open only now; what is known of the content may be old.
     if (!freshness_.holds(now) || now - freshness_.as_of() > core_->options().max_staleness / 4) core_->watches().probe_soon();
     if (!freshness_.holds(now)) co_return std::nullopt;   // the probe will tell
-    if (std::exchange(live_, true) && !moved) co_return std::nullopt;
+    const bool news = std::exchange(reloaded_, false) || moved;
+    if (std::exchange(live_, true) && !news) co_return std::nullopt;
     if (verify_at_ == clock::time_point::max()) next_verification(now);
     co_return step(mirror_step::kind::connected);
 }
@@ -315,6 +316,7 @@ asio::awaitable<result<mirror_core::maybe_step>> mirror_core::load() {
     out->revision = revision;
     out->cluster_id = listed->header.cluster_id;
     list_needed_ = false;
+    reloaded_ = true;
     freshness_.forget();
     freshness_.proven(began);
     out->as_of = freshness_.as_of();

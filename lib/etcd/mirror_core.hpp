@@ -63,6 +63,7 @@ private:
     bool told_ = false;   // that there is nothing to load from
     bool listed_once_ = false;
     bool list_needed_ = true;
+    bool reloaded_ = false;                // and not connected since
     mirror_step::reason reason_ = mirror_step::reason::none;   // of the next list
     revision_t sought_ = 0;                // the store has it, and nothing up to it may be missing
     clock::time_point sought_since_{};     // it had it then
