@@ -18,8 +18,11 @@ std::chrono::milliseconds watch_plan::jittered(std::chrono::milliseconds d) cons
 watch_plan::time_point watch_plan::open_at() const noexcept {
     if (opening_) return time_point::max();
     if (!serving_) return std::max(not_before_, idle_ ? change_due_ : time_point::min());
-    const time_point wanted = suspected_ ? time_point::min() : std::min(change_due_, rotate_at_);
-    return std::max(wanted, not_before_);
+    if (suspected_) return not_before_;
+    // etcd sends a new watch its history at the next beat of a timer of 100 ms: replaced sooner and sooner, streams would
+    // be confirmed and never deliver.
+    constexpr std::chrono::milliseconds shortest_life(150);
+    return std::max({std::min(change_due_, rotate_at_), opened_at_ + shortest_life, not_before_});
 }
 
 watch_plan::time_point watch_plan::wake_at() const noexcept {
@@ -50,6 +53,7 @@ void watch_plan::opening(time_point now) noexcept {
 
 void watch_plan::opened(time_point now) noexcept {
     opening_ = false;
+    opened_at_ = now;
     took_ = std::chrono::duration_cast<std::chrono::milliseconds>(now - opening_since_);
     backoff_.succeeded(now);
     if (!serving_) served_since_ = now;
