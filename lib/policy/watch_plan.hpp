@@ -72,7 +72,6 @@ private:
     bool suspected_ = false;
     bool probing_ = false;
     time_point opening_since_{};
-    time_point opened_at_{};
     std::chrono::milliseconds took_{0};           // the last one to open
     time_point change_due_ = time_point::max();
     time_point rotate_at_ = time_point::max();
