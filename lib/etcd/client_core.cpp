@@ -78,6 +78,7 @@ std::string client_core::request(const call& what, std::string_view body, const 
     text.append("POST ").append(what.path).append(" HTTP/1.1\r\nHost: ").append(to.authority());
     text.append("\r\nContent-Type: application/json\r\nContent-Length: ").append(std::to_string(body.size()));
     if (!token.empty()) text.append("\r\nAuthorization: ").append(token);   // bare: "Bearer" is refused before 3.5.32
+    if (what.many_messages) text.append("\r\nConnection: close");
     if (what.needs_leader && options_.require_leader) text.append("\r\nGrpc-Metadata-hasleader: true");
     if (limit.count() > 0) text.append("\r\nGrpc-Timeout: ").append(std::to_string(server_limit(limit).count())).append("m");
     text.append("\r\n\r\n").append(body);

@@ -55,16 +55,16 @@ void watch_hub::add(watch_subscription& s) {
 
 void watch_hub::remove(watch_subscription& s) {
     subscriptions_.erase(&s);
-    forget(serving_, s);
-    forget(coming_, s);
+    forget(s);
+    abandon_if_unwanted();
     // The server goes on sending what nobody wants; not worth a new stream for each that leaves.
     plan_.change(clock::now() + std::chrono::seconds(5));
     moved_.notify_all();
 }
 
 void watch_hub::restarted(watch_subscription& s) {
-    forget(serving_, s);
-    forget(coming_, s);
+    forget(s);
+    abandon_if_unwanted();
     changed();
 }
 
@@ -84,8 +84,29 @@ void watch_hub::distrust(const error& why) {
     moved_.notify_all();
 }
 
-void watch_hub::forget(shared_link& l, const watch_subscription& s) noexcept {
-    if (l) std::replace(l->watches.begin(), l->watches.end(), const_cast<watch_subscription*>(&s), static_cast<watch_subscription*>(nullptr));
+void watch_hub::forget(const watch_subscription& s) noexcept {
+    for (const shared_link& l : {serving_, coming_}) {
+        if (!l) continue;
+        const auto at = std::find(l->watches.begin(), l->watches.end(), &s);
+        if (at != l->watches.end()) forget(*l, static_cast<std::size_t>(at - l->watches.begin()));
+    }
+    see_if_caught_up();
+}
+
+void watch_hub::forget(link& l, std::size_t which) noexcept {
+    l.watches[which] = nullptr;
+    l.meaning.forget(which);
+}
+
+void watch_hub::abandon_if_unwanted() {
+    if (!coming_ || wanted(*coming_)) return;
+    close(coming_);
+    if (opening_) stop_opening_.emit(asio::cancellation_type::terminal);   // open() tells the plan
+    else plan_.abandoned();
+}
+
+void watch_hub::see_if_caught_up() noexcept {
+    if (serving_ && serving_->meaning.behind() == 0) plan_.caught_up();
 }
 
 // The stream
@@ -157,6 +178,7 @@ asio::awaitable<void> watch_hub::open(shared_link l, std::string body) {
     call what;
     what.name = "watch";
     what.path = "/v3/watch";
+    what.many_messages = true;
     // Others may have found out before: then nobody has told the watches yet.
     if (!serving_ && core_.all_endpoints_down() && !std::exchange(told_, true))
         for (watch_subscription* s : subscriptions_) s->on_interrupted(core_.last_failure(), core_.next_try_in());
@@ -166,15 +188,15 @@ asio::awaitable<void> watch_hub::open(shared_link l, std::string body) {
     if (reachable) opened = co_await core_.open_stream(what, body, l->sink);
     opening_ = false;
     moved_.notify_all();
+    if (l->closed) {   // nobody wants it any more
+        plan_.abandoned();
+        co_return;
+    }
     if (!opened) {
         failed(l, opened.error());
         co_return;
     }
     l->io = std::move(*opened);
-    if (l->closed) {   // nobody wants it any more
-        l->io.session.reset();
-        co_return;
-    }
     auto life = [core = core_.shared_from_this(), this, l]() -> asio::awaitable<void> {
         const std::shared_ptr<client_core> keep = core;
         co_await read(l);
@@ -206,6 +228,7 @@ void watch_hub::route(const shared_link& l) {
         if (auto* b = std::get_if<policy::watch_cursor::broken>(&item->step); b && !policy::will_not_heal(b->why.code))
             return failed(l, std::move(b->why));
         if (l->watches[item->watch]) deliver(*l, item->watch, std::move(item->step));
+        see_if_caught_up();
         if (l == serving_ && !coming_ && !opening_ && !wanted(*l)) {
             close(serving_);   // all its owners are behind, or gone: what came now would be thrown away
             plan_.nothing_wanted();
@@ -236,21 +259,18 @@ void watch_hub::deliver(link& l, std::size_t which, policy::watch_cursor::step s
             s.on_batch(a.revision, std::move(a.events));
             if (!s.full()) return;
             // What it has no room for must not be followed by what comes later on the same stream: another one resumes.
-            l.watches[which] = nullptr;
-            forget(serving_, s);
-            forget(coming_, s);
+            forget(s);
         },
         [&](policy::watch_cursor::history_lost h) {
             if (h.compact_revision == 0 || h.compact_revision > s.resume()) return s.on_history_lost(h.compact_revision);
-            l.watches[which] = nullptr;   // the stream before has brought all that was compacted since this one was asked for
+            forget(l, which);   // the stream before has brought all that was compacted since this one was asked for
             plan_.change(clock::now() + std::chrono::milliseconds(100));   // whatever the server thinks, in no tight loop
         },
         [&](policy::watch_cursor::broken& b) {
             b.why.detail = "watch at " + l.io.endpoint + (b.why.detail.empty() ? "" : ": " + b.why.detail);
             s.on_refused(b.why, core_.options().slow_retry, clock::now());
             plan_.change(s.retry_at());
-            l.watches[which] = nullptr;
-            forget(serving_, s);   // it has no right any more to what the old stream still brings
+            forget(s);   // it has no right any more to what the old stream still brings
         },
     }, step);
 }
@@ -268,7 +288,7 @@ void watch_hub::serve(const shared_link& l) {
         served_by_ = l->io.index;
         core_.endpoint_worked(l->io.index);
         told_ = false;
-        plan_.opened(clock::now());
+        plan_.opened(clock::now(), l->meaning.behind() > 0);
         for (std::size_t i = 0; i < l->watches.size(); ++i)
             if (l->watches[i] && l->meaning.serves(i) && !l->watches[i]->is_served_by(l->io.endpoint))
                 l->watches[i]->on_connected(l->confirmed, l->io.endpoint);

@@ -71,7 +71,11 @@ private:
     void serve(const shared_link& l);
     void failed(const shared_link& l, error why);
     void close(shared_link& l) noexcept;
-    void forget(shared_link& l, const watch_subscription& s) noexcept;
+    void forget(const watch_subscription& s) noexcept;
+    static void forget(link& l, std::size_t which) noexcept;
+    void see_if_caught_up() noexcept;
+    /// A stream under way that nobody waits for must not hold up the next one.
+    void abandon_if_unwanted();
 
     client_core& core_;
     policy::watch_plan plan_;

@@ -18,8 +18,8 @@ std::chrono::milliseconds watch_plan::jittered(std::chrono::milliseconds d) cons
 watch_plan::time_point watch_plan::open_at() const noexcept {
     if (opening_) return time_point::max();
     if (!serving_) return std::max(not_before_, idle_ ? change_due_ : time_point::min());
-    const time_point wanted = suspected_ ? time_point::min() : std::min(change_due_, rotate_at_);
-    return std::max(wanted, not_before_);
+    if (suspected_) return not_before_;
+    return std::max({std::min(change_due_, rotate_at_), not_replaced_before_, not_before_});
 }
 
 watch_plan::time_point watch_plan::wake_at() const noexcept {
@@ -48,7 +48,7 @@ void watch_plan::opening(time_point now) noexcept {
     if (change_due_ <= now) change_due_ = time_point::max();
 }
 
-void watch_plan::opened(time_point now) noexcept {
+void watch_plan::opened(time_point now, bool behind) noexcept {
     opening_ = false;
     took_ = std::chrono::duration_cast<std::chrono::milliseconds>(now - opening_since_);
     backoff_.succeeded(now);
@@ -56,10 +56,10 @@ void watch_plan::opened(time_point now) noexcept {
     if (!serving_ || suspected_) probe_at_ = suspected_ ? now : now + how_.probe_every;
     serving_ = true;
     suspected_ = false;
-    // etcd sends a new watch its history at the next beat of a timer of 100 ms: replaced sooner and sooner, streams would
-    // be confirmed and never deliver.
-    constexpr std::chrono::milliseconds shortest_life(150);
-    rotate_at_ = now + std::max(jittered(how_.rotate_after), shortest_life);
+    rotate_at_ = now + jittered(how_.rotate_after);
+    // etcd sends a watch its history at the next beat of a timer of 100 ms: replaced sooner and sooner, streams would be
+    // confirmed and never deliver.
+    not_replaced_before_ = behind ? now + std::chrono::milliseconds(150) : now;
 }
 
 std::chrono::milliseconds watch_plan::open_failed(time_point now, const error_code& why) {

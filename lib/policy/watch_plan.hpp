@@ -41,10 +41,14 @@ public:
     void probe_soon(time_point now) noexcept;
 
     void opening(time_point now) noexcept;
-    /// The stream that was opened serves every watch it can.
-    void opened(time_point now) noexcept;
+    /// The stream that was opened serves every watch it can. `behind`: it has history to send first.
+    void opened(time_point now, bool behind) noexcept;
+    /// It has.
+    void caught_up() noexcept { not_replaced_before_ = time_point::min(); }
     /// It could not be opened, or its watches were not confirmed. How long the next try has to wait.
     std::chrono::milliseconds open_failed(time_point now, const error_code& why);
+    /// It is not wanted any more.
+    void abandoned() noexcept { opening_ = false; }
     /// The stream that served has ended.
     std::chrono::milliseconds lost(time_point now, const error_code& why);
     /// No watch can be served until change().
@@ -55,8 +59,6 @@ public:
     void probing(time_point now) noexcept;
     void probe_answered() noexcept { probing_ = false; }
     void probe_failed() noexcept;
-
-    bool serving() const noexcept { return serving_; }
 
 private:
     time_point open_at() const noexcept;
@@ -72,6 +74,7 @@ private:
     bool suspected_ = false;
     bool probing_ = false;
     time_point opening_since_{};
+    time_point not_replaced_before_ = time_point::min();
     std::chrono::milliseconds took_{0};           // the last one to open
     time_point change_due_ = time_point::max();
     time_point rotate_at_ = time_point::max();

@@ -18,12 +18,19 @@ std::optional<watch_stream::item> watch_stream::on(wire::watch_response message)
     if (w.ended) return std::nullopt;
 
     item out{which, w.cursor.on(std::move(message))};
-    if (std::holds_alternative<watch_cursor::confirmed>(out.step)) w.confirmed = true;
+    const auto* confirmed = std::get_if<watch_cursor::confirmed>(&out.step);
+    set_behind(w, confirmed && w.cursor.next_revision() <= confirmed->header.revision);
+    if (confirmed) w.confirmed = true;
     if (std::holds_alternative<watch_cursor::broken>(out.step) || std::holds_alternative<watch_cursor::history_lost>(out.step)) {
         w.ended = true;
         --alive_;
     }
     return out;
+}
+
+void watch_stream::set_behind(watch& w, bool now) noexcept {
+    if (w.behind != now) now ? ++behind_ : --behind_;
+    w.behind = now;
 }
 
 }  // namespace dynconf::policy

@@ -29,6 +29,10 @@ public:
     std::size_t alive() const noexcept { return alive_; }
     /// Whether the server has confirmed this one and not ended it since.
     bool serves(std::size_t which) const noexcept { return watches_[which].confirmed && !watches_[which].ended; }
+    /// Watches that were confirmed below the server's revision and have brought nothing since.
+    std::size_t behind() const noexcept { return behind_; }
+    /// Nobody waits for this one any more.
+    void forget(std::size_t which) noexcept { set_behind(watches_[which], false); }
     /// The next revision of this watch.
     revision_t next_revision(std::size_t which) const noexcept { return watches_[which].cursor.next_revision(); }
 
@@ -37,11 +41,14 @@ private:
         watch_cursor cursor;
         bool confirmed = false;
         bool ended = false;
+        bool behind = false;
     };
+    void set_behind(watch& w, bool now) noexcept;
 
     std::vector<watch> watches_;
     std::size_t answers_ = 0;
     std::size_t alive_;
+    std::size_t behind_ = 0;
 };
 
 }  // namespace dynconf::policy

@@ -6,6 +6,7 @@
 
 #include "integration/scene.hpp"
 #include "support/etcd_admin.hpp"
+#include "support/parallel.hpp"
 #include "support/relay.hpp"
 
 #include <algorithm>
@@ -54,7 +55,49 @@ void check_whole(const std::vector<event>& events, int transactions) {
     }
 }
 
+std::string numbered(const std::string& stem, int i) { return stem + std::to_string(i) + "/"; }
+
 }  // namespace
+
+TEST_CASE("watch hub: five hundred prefixes share one connection, and one more loses nothing", "[watch_hub]") {
+    FOR_EACH_ETCD(binary);
+    etcd_process etcd(binary);
+    relay wire(etcd.port());
+    const etcd_admin admin(etcd);
+    run([&]() -> asio::awaitable<void> {
+        auto executor = co_await asio::this_coro::executor;
+        client_options options = hasty(strings{wire.endpoint()});
+        options.max_connections = 1;
+        client c(executor, options);
+        std::vector<std::unique_ptr<mirror>> all;
+        for (int i = 0; i < 500; ++i) all.push_back(std::make_unique<mirror>(c, key_range::prefix(numbered("/p/", i))));
+        co_await in_parallel(500, [&](int i) -> asio::awaitable<void> {
+            co_await next_of(*all[static_cast<std::size_t>(i)], mirror_step::kind::connected);
+        });
+        co_await until([&] { return wire.connections() <= 2; });   // one serves all, one is for calls
+
+        writer writes(etcd, "/p/7/");
+        std::vector<event> seen;
+        for (int i = 0; i < 5; ++i) {   // each joins while events flow
+            auto late = std::make_unique<mirror>(c, key_range::prefix(numbered("/late/", i)));
+            co_await next_of(*late, mirror_step::kind::connected);
+            all.push_back(std::move(late));
+            mirror_step some = co_await next_of(*all[7], mirror_step::kind::update);
+            seen.insert(seen.end(), some.events.begin(), some.events.end());
+        }
+        const revision_t last = writes.stop();
+        if (seen.back().kv.mod_revision < last) {
+            std::vector<event> rest = co_await changes_until(*all[7], last);
+            seen.insert(seen.end(), rest.begin(), rest.end());
+        }
+        check_whole(seen, writes.count());
+
+        const revision_t r = admin.put("/late/4/x", "1");
+        seen = co_await changes_until(*all[504], r);
+        CHECK(shown(seen) == strings{"put /late/4/x=1 @" + std::to_string(r)});
+        co_await until([&] { return wire.connections() <= 2; });
+    }, 60s);
+}
 
 TEST_CASE("watch hub: a stream that is replaced all the time loses nothing and doubles nothing", "[watch_hub][rotation]") {
     FOR_EACH_ETCD(binary);

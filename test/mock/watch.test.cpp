@@ -35,6 +35,7 @@ TEST_CASE("watch: says what it wants and asks for a leader", "[watch]") {
     const auto asked = gateway.requests(watch_path);
     REQUIRE(asked.size() == 2);
     CHECK(asked[0].has("Grpc-Metadata-hasleader: true"));
+    CHECK(asked[0].has("Connection: close"));   // else Go may throw away a part of the body
     CHECK(asked[0].header("Grpc-Timeout").empty());   // it would end the stream
     for (const char* word : {"\"start_revision\":\"3\"", "\"prev_kv\":true", "\"fragment\":true", "NOPUT", "NODELETE", "\"progress_notify\":true"})
         CHECK(asked[0].body.find(word) != std::string::npos);
@@ -111,6 +112,27 @@ TEST_CASE("watch: a fragmented revision that is cut comes whole from the next st
         CHECK(got == "/a/2=x@4 /a/3=x@4 /a/4=x@4");
     });
     CHECK(starts(gateway) == std::vector<revision_t>{3, 4});
+}
+
+TEST_CASE("watch: one that is given up before it was confirmed does not hold up the next", "[watch]") {
+    fake_gateway gateway;
+    gateway.on(watch_path, [](const auto& r) {
+        if (r.number == 1) return silence();
+        if (r.number == 2) return stream({}, then::hold);   // the head alone
+        return stream({created(4), news(5, {put_event("/a/x", "1", 5)})}, then::hold);
+    });
+    client_options o = options_for({gateway.url()});
+    o.created_timeout = 60s;
+    with_client(o, [&](client& c) -> asio::awaitable<void> {
+        for (const std::size_t asked : {1u, 2u}) {
+            watcher given_up(c, ours());
+            given_up.next([](const error_code&, const watch_batch&) {});
+            co_await until([&] { return gateway.count(watch_path) == asked; });
+        }
+        watcher w(c, ours());
+        const std::string got = co_await next_of(w);
+        CHECK(got == "/a/x=1@5");
+    });
 }
 
 TEST_CASE("watch: a server that confirms nothing is left for another", "[watch]") {

@@ -28,7 +28,7 @@ watch_plan served(std::size_t endpoints = 1) {
     watch_plan p = plan(endpoints);
     p.change(t0);
     p.opening(t0);
-    p.opened(t0);
+    p.opened(t0, false);
     return p;
 }
 
@@ -43,7 +43,7 @@ TEST_CASE("watch plan: rests until something is wanted, then opens at once and o
     p.opening(t0);
     CHECK(p.next(t0) == action::rest);
     CHECK(p.wake_at() == watch_plan::time_point::max());
-    p.opened(t0 + 1s);
+    p.opened(t0 + 1s, false);
     CHECK(p.next(t0 + 1s) == action::rest);
     CHECK(p.wake_at() == t0 + 6s);   // the first sign of life
 }
@@ -56,11 +56,31 @@ TEST_CASE("watch plan: a change while a stream is being opened is served by the 
     p.change(t0 + 2s);
     p.change(t0 + 3s);
     CHECK(p.next(t0 + 3s) == action::rest);
-    p.opened(t0 + 4s);
+    p.opened(t0 + 4s, false);
     CHECK(p.next(t0 + 4150ms) == action::open);   // one for both
     p.opening(t0 + 4150ms);
-    p.opened(t0 + 4150ms);
+    p.opened(t0 + 4150ms, false);
     CHECK(p.next(t0 + 4900ms) == action::rest);
+}
+
+TEST_CASE("watch plan: a stream that has history to send gets the time to, unless it is suspected", "[watch_plan]") {
+    watch_plan p = plan();
+    p.change(t0);
+    p.opening(t0);
+    p.opened(t0, true);
+    p.change(t0);
+    CHECK(p.next(t0 + 149ms) == action::rest);
+    CHECK(p.wake_at() == t0 + 150ms);
+    CHECK(p.next(t0 + 150ms) == action::open);
+    for (const bool suspected : {true, false}) {
+        watch_plan other = p;
+        suspected ? other.suspect() : other.caught_up();
+        CHECK(other.next(t0) == action::open);
+    }
+    p.opening(t0 + 150ms);
+    p.opened(t0 + 150ms, false);   // up to date from the start
+    p.change(t0 + 150ms);
+    CHECK(p.next(t0 + 150ms) == action::open);
 }
 
 TEST_CASE("watch plan: a change that is due later waits, and the earliest counts", "[watch_plan]") {
@@ -84,8 +104,8 @@ TEST_CASE("watch plan: the stream is replaced on schedule, with the first proof 
     }
     CHECK(p.next(t0 + 60s) == action::open);
     p.opening(t0 + 60s);
-    CHECK(p.serving());   // the old one goes on
-    p.opened(t0 + 60s);
+    CHECK(p.next(t0 + 60s) == action::probe);   // the old one goes on
+    p.opened(t0 + 60s, false);
     CHECK(p.next(t0 + 60s) == action::probe);   // not put off by the rotation
     p.probing(t0 + 60s);
     p.probe_answered();
@@ -97,11 +117,11 @@ TEST_CASE("watch plan: the schedule has 20 % of chance in it", "[watch_plan]") {
     watch_plan p({backoff_options{}, 100s, 30s, 1000s, 1}, [&] { return chance; });
     p.change(t0);
     p.opening(t0);
-    p.opened(t0);
+    p.opened(t0, false);
     CHECK(p.wake_at() == t0 + 80s);
     chance = 0.999999;
     p.opening(t0);
-    p.opened(t0);
+    p.opened(t0, false);
     CHECK(p.wake_at() > t0 + 119s);
     CHECK(p.wake_at() <= t0 + 120s);
 }
@@ -110,10 +130,9 @@ TEST_CASE("watch plan: a probe that fails brings another stream at once, beside 
     watch_plan p = served();
     p.probing(t0 + 5s);
     p.probe_failed();
-    CHECK(p.serving());
     CHECK(p.next(t0 + 5s) == action::open);
     p.opening(t0 + 5s);
-    p.opened(t0 + 5s);
+    p.opened(t0 + 5s, false);
     CHECK(p.next(t0 + 5s) == action::probe);
 }
 
@@ -152,7 +171,7 @@ TEST_CASE("watch plan: streams that end as soon as they are confirmed are not re
     std::chrono::milliseconds total{0};
     for (int i = 0; i < 5; ++i) {
         p.opening(now);
-        p.opened(now);
+        p.opened(now, false);
         const auto pause = p.lost(now, errc::watch_ended);
         total += pause;
         now += pause;
@@ -160,7 +179,7 @@ TEST_CASE("watch plan: streams that end as soon as they are confirmed are not re
     CHECK(total == 100ms + 200ms + 400ms + 800ms + 1000ms);
     // One that has lasted clears the slate.
     p.opening(now);
-    p.opened(now);
+    p.opened(now, false);
     CHECK(p.lost(now + 10s, errc::watch_ended) == 100ms);
 }
 
@@ -187,9 +206,23 @@ TEST_CASE("watch plan: while the old stream serves, a new one that cannot be had
     p.change(t0 + 1s);
     p.opening(t0 + 1s);
     CHECK(p.open_failed(t0 + 1s, boost::asio::error::connection_refused) == 100ms);
-    CHECK(p.serving());
     CHECK(p.next(t0 + 1s) == action::rest);
     CHECK(p.next(t0 + 1100ms) == action::open);   // the change is still due
+}
+
+TEST_CASE("watch plan: a stream that is abandoned makes room for the next at once", "[watch_plan]") {
+    watch_plan p = plan();
+    p.change(t0);
+    p.opening(t0);
+    p.abandoned();
+    CHECK(p.next(t0) == action::open);
+    p = served();
+    p.change(t0 + 1s);
+    p.opening(t0 + 1s);
+    p.change(t0 + 2s);
+    CHECK(p.next(t0 + 2s) == action::rest);
+    p.abandoned();
+    CHECK(p.next(t0 + 2s) == action::open);
 }
 
 TEST_CASE("watch plan: when every watch was refused it waits for a change", "[watch_plan]") {
@@ -208,13 +241,13 @@ TEST_CASE("watch plan: changes in a row wait for each other as long as a stream 
     p.change_soon(t0);
     CHECK(p.next(t0) == action::open);   // nothing is served yet: at once
     p.opening(t0);
-    p.opened(t0 + 10ms);
+    p.opened(t0 + 10ms, false);
     p.change_soon(t0 + 1s);
     p.change_soon(t0 + 1s + 15ms);
     CHECK(p.next(t0 + 1s + 19ms) == action::rest);
     CHECK(p.next(t0 + 1s + 20ms) == action::open);
     p.opening(t0 + 1s + 20ms);
-    p.opened(t0 + 2s);
+    p.opened(t0 + 2s, false);
     p.change_soon(t0 + 3s);
     CHECK(p.wake_at() == t0 + 3s + 100ms);
 }

@@ -128,3 +128,26 @@ TEST_CASE("watch stream: ids that nobody asked for are passed over", "[watch_str
     CHECK_FALSE(s.on(news(7, 12, "x")));
     CHECK_FALSE(s.on(created(1)));   // one answer too many
 }
+
+TEST_CASE("watch stream: a watch is behind from its confirmation until it brings something, or is forgotten", "[watch_stream]") {
+    watch_stream s({5, 0, 9, 10, 3});
+    CHECK(s.behind() == 0);
+    s.on(created(0));
+    CHECK(s.behind() == 1);
+    s.on(created(1));   // from the present
+    CHECK(s.behind() == 1);
+    s.on(created(2));   // the server's revision itself is still to come
+    CHECK(s.behind() == 2);
+    s.on(created(3));
+    CHECK(s.behind() == 2);
+    s.on(refused("etcdserver: mvcc: required revision has been compacted"));
+    CHECK(s.behind() == 2);
+    s.on(news(0, 6, "a"));
+    CHECK(s.behind() == 1);
+    s.on(news(0, 7, "a"));
+    CHECK(s.behind() == 1);
+    s.forget(2);
+    s.forget(2);
+    s.forget(0);
+    CHECK(s.behind() == 0);
+}
