@@ -5,6 +5,7 @@
 #include "support/catch.hpp"
 #include "support/etcd_admin.hpp"
 #include "support/etcd_process.hpp"
+#include "support/figures.hpp"
 #include "support/run.hpp"
 #include "support/skip.hpp"
 
@@ -17,7 +18,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <string>
 #include <utility>
 #include <vector>
@@ -93,17 +93,6 @@ inline std::vector<std::string> shown(const std::vector<event>& events) {
 }
 
 using strings = std::vector<std::string>;
-
-/// scripts/figures asks for the whole figure (DYNCONF_TEST_FULL=1) where the suite shows a short one.
-inline bool in_full() {
-    const char* text = std::getenv("DYNCONF_TEST_FULL");
-    return text && *text;
-}
-/// How long a test goes on that could do so for ever: DYNCONF_TEST_SECONDS, or so long.
-inline std::chrono::seconds lasting(std::chrono::seconds otherwise) {
-    const char* text = std::getenv("DYNCONF_TEST_SECONDS");
-    return text && *text ? std::chrono::seconds(std::max(1, std::atoi(text))) : otherwise;
-}
 
 }  // namespace dynconf::test
 
