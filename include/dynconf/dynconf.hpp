@@ -15,10 +15,12 @@
 #include <dynconf/endpoint.hpp>
 #include <dynconf/error.hpp>
 #include <dynconf/kv.hpp>
+#include <dynconf/lease.hpp>
 #include <dynconf/maintenance.hpp>
 #include <dynconf/mirror.hpp>
 #include <dynconf/options.hpp>
 #include <dynconf/outcome_resolver.hpp>
+#include <dynconf/registration.hpp>
 #include <dynconf/txn.hpp>
 #include <dynconf/types.hpp>
 #include <dynconf/watch.hpp>

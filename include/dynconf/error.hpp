@@ -36,6 +36,12 @@ enum class errc {
     not_current,              ///< No proof within max_staleness that a mirror still holds what etcd does.
     history_lost,             ///< The wanted revisions were compacted; load again.
     marker_taken,             ///< A marker that had its write already, or was fenced; nothing was executed.
+    // leases, locks, elections
+    lease_expired,            ///< The TTL ended with no keep-alive sent in time: the process stood still.
+    lease_revoked,            ///< etcd ended the lease before its TTL did: somebody revoked it.
+    lease_unreachable,        ///< No keep-alive was acknowledged before the TTL ended; the detail has the last error.
+    not_acquired,             ///< Others held the lock, or led, for the whole wait_timeout.
+    not_held,                 ///< The lock or the leadership is held no more.
     // configuration
     schema_violation,         ///< A value that its schema refuses.
     required_missing,         ///< A required setting has no value.

@@ -1,5 +1,6 @@
 #include "etcd/client_core.hpp"
 
+#include "etcd/lease_keeper.hpp"
 #include "etcd/watch_hub.hpp"
 #include "wire/requests.hpp"
 
@@ -56,6 +57,7 @@ client_core::client_core(made_by_make, const asio::any_io_executor& executor, cl
     for (endpoint& e : endpoints)
         pools_.push_back(std::make_shared<transport::session_pool>(strand_, connector_, std::move(e), options_));
     watches_ = std::make_unique<watch_hub>(*this);
+    leases_ = std::make_unique<lease_keeper>(*this);
 }
 
 client_core::~client_core() = default;

@@ -31,6 +31,7 @@
 
 namespace dynconf::etcd {
 
+class lease_keeper;
 class watch_hub;
 
 /// What the core has to know about a call apart from its body.
@@ -80,6 +81,17 @@ public:
         auto done = co_await perform_at(index, what, body, answer, clock::now() + limit);
         if (!done) co_return done.error();
         co_return std::move(answer.message);
+    }
+
+    /// The same as unary() for an answer that is more than one message.
+    asio::awaitable<result<void>> exchange(const call& what, const std::string& body, reply& answer) {
+        return perform(what, body, answer);
+    }
+
+    /// One try, no longer than `limit`, at the endpoint to choose: after a failure that is another one, if one is up.
+    asio::awaitable<result<void>> try_once_at_best(const call& what, const std::string& body, reply& answer,
+                                                   std::chrono::milliseconds limit) {
+        return perform_at(health_.choose(), what, body, answer, clock::now() + limit);
     }
 
     /// While one is held the client is in use in the background: endpoints that are down are probed. It does not keep
@@ -132,6 +144,8 @@ public:
 
     /// The stream that serves all watches.
     watch_hub& watches() noexcept { return *watches_; }
+    /// What keeps all leases alive.
+    lease_keeper& leases() noexcept { return *leases_; }
 
     /// Waits; false when cancelled.
     asio::awaitable<bool> sleep(std::chrono::milliseconds d);
@@ -207,7 +221,8 @@ private:
     std::size_t uses_ = 0;
     time_point learn_at_{};   // the list of members
     std::shared_ptr<asio::cancellation_signal> prober_;   // ends look_after_endpoints(); null while that does not run
-    std::unique_ptr<watch_hub> watches_;   // uses all of the above
+    std::unique_ptr<watch_hub> watches_;   // these use all of the above
+    std::unique_ptr<lease_keeper> leases_;
 };
 
 }  // namespace dynconf::etcd

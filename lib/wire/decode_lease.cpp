@@ -28,14 +28,25 @@ constexpr field time_to_live_fields[] = {
 };
 constexpr shape time_to_live_shape{time_to_live_fields};
 
+constexpr field lease_fields[] = {scalar<&lease_entry::id>("ID")};
+constexpr shape lease_shape{lease_fields};
+
+constexpr field leases_fields[] = {
+    object<&lease_leases_response::header>("header", header_shape),
+    object<&lease_leases_response::leases>("leases", lease_shape),
+};
+constexpr shape leases_shape{leases_fields};
+
 }  // namespace
 
 template <> const shape& shape_of<lease_grant_response>() { return grant_shape; }
 template <> const shape& shape_of<lease_keep_alive_response>() { return keep_alive_shape; }
 template <> const shape& shape_of<lease_time_to_live_response>() { return time_to_live_shape; }
+template <> const shape& shape_of<lease_leases_response>() { return leases_shape; }
 
 template class decoder<lease_grant_response>;
 template class decoder<lease_keep_alive_response>;
 template class decoder<lease_time_to_live_response>;
+template class decoder<lease_leases_response>;
 
 }  // namespace dynconf::wire

@@ -28,6 +28,11 @@ std::string_view own_text(errc code) noexcept {
     case errc::not_current: return "no proof in time that the content is current";
     case errc::history_lost: return "the wanted revisions have been compacted";
     case errc::marker_taken: return "the marker had its write before, or was fenced";
+    case errc::lease_expired: return "the lease has expired: no keep-alive was sent in time";
+    case errc::lease_revoked: return "the lease was revoked";
+    case errc::lease_unreachable: return "no keep-alive of the lease was acknowledged in time";
+    case errc::not_acquired: return "held by others for as long as was to be waited";
+    case errc::not_held: return "the lock or leadership is held no more";
     case errc::schema_violation: return "the value violates its schema";
     case errc::required_missing: return "a required setting has no value";
     case errc::unknown_name: return "unknown name";

@@ -59,6 +59,15 @@ struct lease_time_to_live_response {
     std::vector<std::string> keys;
 };
 
+struct lease_entry {
+    lease_id id = 0;
+};
+
+struct lease_leases_response {
+    response_header header;
+    std::vector<lease_entry> leases;
+};
+
 struct member {
     std::string name;                        // empty: not started yet
     std::vector<std::string> client_urls;    // as configured: may be none, 0.0.0.0, or without a gateway

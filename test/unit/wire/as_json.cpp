@@ -109,6 +109,10 @@ json as_json(const wire::lease_time_to_live_response& m) {
         .list("keys", m.keys, [](const std::string& k) { return wire::to_base64(k); }).j;
 }
 
+json as_json(const wire::lease_leases_response& m) {
+    return with_header(m).list("leases", m.leases, [](const wire::lease_entry& l) { return json{{"ID", std::to_string(l.id)}}; }).j;
+}
+
 json as_json(const wire::header_only_response& m) { return with_header(m).j; }
 
 json known_fields(json answer) {

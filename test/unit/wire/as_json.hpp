@@ -20,6 +20,7 @@ nlohmann::json as_json(const dynconf::wire::authenticate_response&);
 nlohmann::json as_json(const dynconf::wire::lease_grant_response&);
 nlohmann::json as_json(const dynconf::wire::lease_keep_alive_response&);
 nlohmann::json as_json(const dynconf::wire::lease_time_to_live_response&);
+nlohmann::json as_json(const dynconf::wire::lease_leases_response&);
 nlohmann::json as_json(const dynconf::wire::header_only_response&);
 
 /// A server's answer without what only some versions say and no message of ours holds, and without empty headers.

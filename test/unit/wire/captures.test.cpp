@@ -111,6 +111,7 @@ const std::map<std::string, unary> unaries = {
     {"/v3/lease/grant", decode_unary<lease_grant_response>},
     {"/v3/lease/revoke", decode_unary<header_only_response>},
     {"/v3/lease/timetolive", decode_unary<lease_time_to_live_response>},
+    {"/v3/lease/leases", decode_unary<lease_leases_response>},
     {"/v3/auth/authenticate", decode_unary<authenticate_response>},
     {"/v3/maintenance/status", decode_unary<status_response>},
 };

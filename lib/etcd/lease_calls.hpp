@@ -1,0 +1,24 @@
+#pragma once
+
+#include <dynconf/lease.hpp>
+
+#include "etcd/client_core.hpp"
+#include "etcd/lease_keeper.hpp"
+
+#include <chrono>
+
+namespace dynconf::etcd {
+
+/// See leases::grant().
+asio::awaitable<result<lease_grant_response>> grant_lease(client_core& core, std::chrono::milliseconds ttl, lease_id id = 0);
+
+asio::awaitable<result<void>> revoke_lease(client_core& core, lease_id id);
+
+/// Revokes what an operation that failed or was cancelled would leave behind: whether the caller was cancelled or not, trying
+/// for 2 s at most. Otherwise the lease ends by its TTL.
+asio::awaitable<void> drop_lease(client_core& core, lease_id id);
+
+/// When a lease that was granted is to be kept alive.
+policy::lease_clock clock_of(const lease_grant_response& granted) noexcept;
+
+}  // namespace dynconf::etcd

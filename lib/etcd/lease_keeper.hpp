@@ -1,0 +1,87 @@
+#pragma once
+
+#include <dynconf/error.hpp>
+#include <dynconf/types.hpp>
+
+#include "etcd/client_core.hpp"
+#include "policy/lease_clock.hpp"
+#include "transport/condition.hpp"
+
+#include <boost/asio/cancellation_signal.hpp>
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <vector>
+
+namespace dynconf::etcd {
+
+struct keep_alive_flight;
+
+/// A lease that is kept alive as long as this lives, by the lease_keeper. On the core's strand.
+class kept_lease {
+public:
+    using clock = std::chrono::steady_clock;
+
+    kept_lease(std::shared_ptr<client_core> core, lease_id id, policy::lease_clock when);
+    ~kept_lease();
+    kept_lease(const kept_lease&) = delete;
+    kept_lease& operator=(const kept_lease&) = delete;
+
+    lease_id id() const noexcept { return id_; }
+    /// Why it is lost; none as long as it is not.
+    const std::optional<error>& loss() const noexcept { return loss_; }
+    /// The loss; when cancelled before, operation_aborted.
+    asio::awaitable<error> until_lost();
+    /// It is kept alive no longer, and lost by errc::not_held.
+    void end();
+    /// Called once when it is lost.
+    void on_lost(std::function<void()> f) { on_lost_ = std::move(f); }
+    /// Whether it surely lives at this moment. From any thread.
+    bool alive() const noexcept { return clock::now().time_since_epoch().count() < safe_until_.load(std::memory_order_acquire); }
+
+private:
+    friend class lease_keeper;
+
+    void lose(error why);
+
+    std::shared_ptr<client_core> core_;
+    lease_id id_;
+    policy::lease_clock when_;
+    std::atomic<clock::rep> safe_until_;
+    error last_failure_;
+    std::optional<error> loss_;
+    std::shared_ptr<keep_alive_flight> flight_;   // the request that is under way for it
+    transport::condition told_;
+    std::function<void()> on_lost_;
+};
+
+/// Keeps the leases of a client alive: those that are due, and those that soon would be, in one request. Part of the core, on
+/// its strand; runs while there are leases.
+class lease_keeper {
+public:
+    using clock = std::chrono::steady_clock;
+
+    explicit lease_keeper(client_core& core) : core_(core), moved_(core.executor()) {}
+    lease_keeper(const lease_keeper&) = delete;
+    lease_keeper& operator=(const lease_keeper&) = delete;
+
+    void add(kept_lease& l);
+    void remove(kept_lease& l) noexcept;
+
+private:
+    asio::awaitable<void> run();
+    clock::time_point wake_at() const noexcept;
+    void tell_losses(clock::time_point now);
+    void start_flight(clock::time_point now);
+    asio::awaitable<void> fly(std::shared_ptr<keep_alive_flight> f, std::chrono::milliseconds limit);
+
+    client_core& core_;
+    std::set<kept_lease*> leases_;   // those that are not lost
+    bool running_ = false;
+    transport::condition moved_;
+};
+
+}  // namespace dynconf::etcd
