@@ -2,6 +2,7 @@
 
 // All of dynconf. Each header also stands alone.
 
+#include <dynconf/claim.hpp>
 #include <dynconf/client.hpp>
 #include <dynconf/config/control_unit.hpp>
 #include <dynconf/config/declared_schema.hpp>
@@ -12,10 +13,12 @@
 #include <dynconf/config/source.hpp>
 #include <dynconf/config/status.hpp>
 #include <dynconf/config/values_by_keys.hpp>
+#include <dynconf/election.hpp>
 #include <dynconf/endpoint.hpp>
 #include <dynconf/error.hpp>
 #include <dynconf/kv.hpp>
 #include <dynconf/lease.hpp>
+#include <dynconf/lock.hpp>
 #include <dynconf/maintenance.hpp>
 #include <dynconf/mirror.hpp>
 #include <dynconf/options.hpp>

@@ -23,6 +23,8 @@ struct comparison {
     relation is = relation::equal;
     std::int64_t number = 0;   ///< For every target but `value`.
     std::string bytes;         ///< For `value`.
+    /// Of a range every key has to satisfy it; one without keys counts as one key whose numbers are all 0.
+    std::string range_end = {};
 };
 
 namespace detail {
@@ -57,6 +59,12 @@ comparand<Operand> compare(std::string key, comparison::target what) {
 /// 0 means "the key does not exist".
 inline auto version_of(std::string key) { return detail::compare<std::int64_t>(std::move(key), comparison::target::version); }
 inline auto create_revision_of(std::string key) { return detail::compare<std::int64_t>(std::move(key), comparison::target::create_revision); }
+/// `create_revision_of(key_range::prefix("/queue/")) == 0`: there is no such key.
+inline auto create_revision_of(const key_range& range) {
+    auto c = create_revision_of(range.first());
+    c.base.range_end = range.range_end();
+    return c;
+}
 inline auto mod_revision_of(std::string key) { return detail::compare<std::int64_t>(std::move(key), comparison::target::mod_revision); }
 inline auto lease_of(std::string key) { return detail::compare<std::int64_t>(std::move(key), comparison::target::lease); }
 inline auto value_of(std::string key) { return detail::compare<std::string>(std::move(key), comparison::target::value); }

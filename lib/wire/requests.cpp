@@ -162,6 +162,7 @@ void append_comparison(std::string& out, const comparison& c) {
     body.word("result", name_of(c.is));
     body.word("target", target);
     body.bytes_unless_empty("key", c.key);
+    body.bytes_unless_empty("range_end", c.range_end);
     // The operand is said even when it is zero: it also selects what is compared.
     if (c.what == comparison::target::value) body.bytes(member, c.bytes);
     else body.number(member, c.number);
@@ -205,7 +206,7 @@ void append_list(object& body, std::string_view name, const Items& items, Append
 
 std::size_t size_of(const txn& t) {
     std::size_t size = around;
-    for (const comparison& c : t.compares()) size += around + encoded(c.key) + encoded(c.bytes);
+    for (const comparison& c : t.compares()) size += around + encoded(c.key) + encoded(c.range_end) + encoded(c.bytes);
     for (const auto* branch : {&t.success(), &t.failure()})
         for (const op& o : *branch) size += std::visit(size_of_op{}, o.what());
     return size;

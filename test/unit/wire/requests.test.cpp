@@ -122,6 +122,8 @@ TEST_CASE("a transaction request") {
     CHECK(txn().then(op::txn(txn().then(op::range(key_range::key("a"))))).read_only());
     // an empty operand is still an operand
     CHECK(json::parse(txn_request(txn().if_(value_of("e") == std::string())))["compare"][0]["value"] == "");
+    CHECK(json::parse(txn_request(txn().if_(create_revision_of(key_range::prefix("q/")) == 0)))["compare"][0]
+          == json::parse(R"({"target":"CREATE","result":"EQUAL","key":"cS8=","range_end":"cTA=","create_revision":"0"})"));
 }
 
 TEST_CASE("watch requests") {

@@ -1,0 +1,240 @@
+#include "etcd/contender.hpp"
+
+#include "etcd/lease_calls.hpp"
+#include "etcd/range_pages.hpp"
+#include "etcd/watch_subscription.hpp"
+#include "wire/requests.hpp"
+
+#include <charconv>
+#include <utility>
+#include <variant>
+
+namespace dynconf::etcd {
+
+using policy::safety;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto pause_after_failure = 100ms;
+
+std::string queue_of(std::string_view name) { return std::string(name) + "/"; }
+
+std::string hex(lease_id id) {
+    char digits[16];
+    const auto end = std::to_chars(digits, digits + sizeof digits, static_cast<std::uint64_t>(id), 16).ptr;
+    return {digits, end};
+}
+
+range_options oldest(std::int64_t limit) {
+    range_options o;
+    o.order = sort_order::ascend;
+    o.target = sort_target::create;
+    o.limit = limit;
+    return o;
+}
+
+range_options newest_before(revision_t create_revision) {
+    range_options o;
+    o.order = sort_order::descend;
+    o.target = sort_target::create;
+    o.max_create_revision = create_revision - 1;
+    o.limit = 1;
+    o.keys_only = true;
+    return o;
+}
+
+error strange() { return {errc::malformed_response, "the answer to a transaction of a lock or election"}; }
+
+const key_value* first_of(const txn_response& answer, std::size_t which) {
+    const auto* range = which < answer.responses.size() ? std::get_if<range_response>(&answer.responses[which]) : nullptr;
+    return range && !range->kvs.empty() ? &range->kvs[0] : nullptr;
+}
+
+/// Every transaction here may be executed twice: the second time finds what the first one did.
+asio::awaitable<result<txn_response>> ask(client_core& core, std::string_view name, const txn& what) {
+    const call commit{name, "/v3/kv/txn", safety::repeatable};
+    const std::string body = wire::txn_request(what);
+    co_return co_await core.unary<txn_response>(commit, body);
+}
+
+}  // namespace
+
+contender::contender(std::shared_ptr<client_core> core, std::string_view name, std::string value)
+    : core_(std::move(core)), prefix_(queue_of(name)), value_(std::move(value)) {}
+
+asio::awaitable<result<void>> contender::enter(std::chrono::milliseconds ttl, clock::time_point due) {
+    auto done = co_await get_lease(ttl);
+    if (!done) co_return done.error();
+    auto first = co_await join_queue();
+    if (!first) done = first.error();
+    else if (!*first) done = co_await wait_for_turn(due);
+    if (!done) co_await give_up();
+    co_return done;
+}
+
+asio::awaitable<result<bool>> contender::try_enter(std::chrono::milliseconds ttl) {
+    auto done = co_await get_lease(ttl);
+    if (!done) co_return done.error();
+    put_options with_lease;
+    with_lease.lease = lease_;
+    const txn what = txn()
+        .if_(create_revision_of(key_range::prefix(prefix_)) == 0)
+        .then(op::put(key_, value_, with_lease))
+        .else_(op::range(key_range::key(key_)));
+    auto answer = co_await ask(*core_, "try_lock", what);
+    if (answer && answer->succeeded) token_ = answer->header.revision;
+    else if (answer)
+        if (const key_value* mine = first_of(*answer, 0)) token_ = mine->create_revision;   // by a try whose answer was lost
+    if (token_ != 0) co_return true;
+    co_await give_up();
+    if (!answer) co_return answer.error();
+    co_return false;
+}
+
+asio::awaitable<result<void>> contender::get_lease(std::chrono::milliseconds ttl) {
+    auto granted = co_await grant_lease(*core_, ttl);
+    if (!granted) co_return granted.error();
+    lease_ = granted->id;
+    key_ = prefix_ + hex(lease_);
+    kept_ = std::make_unique<kept_lease>(core_, lease_, clock_of(*granted));
+    co_return result<void>();
+}
+
+/// True: there is nobody before it.
+asio::awaitable<result<bool>> contender::join_queue() {
+    put_options with_lease;
+    with_lease.lease = lease_;
+    const op first = op::range(key_range::prefix(prefix_), oldest(1));
+    const txn what = txn()
+        .if_(create_revision_of(key_) == 0)
+        .then(op::put(key_, value_, with_lease)).then(first)
+        .else_(op::range(key_range::key(key_))).else_(first);
+    auto answer = co_await ask(*core_, "lock", what);
+    if (!answer) co_return answer.error();
+    const key_value* mine = answer->succeeded ? nullptr : first_of(*answer, 0);
+    const key_value* head = first_of(*answer, 1);
+    if ((!answer->succeeded && !mine) || !head) co_return strange();
+    token_ = mine ? mine->create_revision : answer->header.revision;
+    co_return head->create_revision == token_;
+}
+
+asio::awaitable<result<void>> contender::wait_for_turn(clock::time_point due) {
+    const txn question = txn()
+        .then(op::range(key_range::prefix(prefix_), newest_before(token_)))
+        .then(op::range(key_range::key(key_)));
+    for (;;) {
+        if (co_await transport::was_cancelled()) co_return error{asio::error::operation_aborted, "lock"};
+        if (kept_->loss()) co_return *kept_->loss();
+        if (clock::now() >= due) co_return error{errc::not_acquired, prefix_};
+        auto answer = co_await ask(*core_, "lock", question);
+        if (!answer) {
+            if (policy::will_not_heal(answer.error().code)) co_return answer.error();
+            co_await core_->sleep(pause_after_failure);
+            continue;
+        }
+        const key_value* mine = first_of(*answer, 1);
+        if (!mine || mine->create_revision != token_) co_return error{errc::not_held, key_ + " was deleted"};
+        const key_value* before = first_of(*answer, 0);
+        if (!before) co_return result<void>();
+        const std::string key = before->key;
+        auto waited = co_await wait_for_end_of(key, answer->header.revision, due);
+        if (!waited) co_return waited;
+    }
+}
+
+asio::awaitable<result<void>> contender::wait_for_end_of(const std::string& key, revision_t revision, clock::time_point due) {
+    watch_options deletions;
+    deletions.start_revision = revision + 1;
+    deletions.no_put = true;
+    watch_subscription news(core_, key_range::key(key), deletions);
+    struct waking {
+        waking(kept_lease& l, watch_subscription& n) : lease(l) {
+            lease.on_lost([&n] { n.on_interrupted(error{errc::not_held, {}}, 0ms); });
+        }
+        waking(const waking&) = delete;
+        waking& operator=(const waking&) = delete;
+        ~waking() { lease.on_lost({}); }
+        kept_lease& lease;
+    };
+    const waking on_loss(*kept_, news);
+    for (;;) {
+        std::optional<watch_subscription::step> step = co_await news.next(due);
+        if (!step || std::holds_alternative<watch_subscription::batch>(*step)
+            || std::holds_alternative<watch_subscription::history_lost>(*step) || kept_->loss())
+            co_return result<void>();
+        if (co_await transport::was_cancelled()) co_return error{asio::error::operation_aborted, "lock"};
+        const auto* down = std::get_if<watch_subscription::interrupted>(&*step);
+        if (down && policy::will_not_heal(down->why.code)) co_return down->why;
+    }
+}
+
+asio::awaitable<void> contender::give_up() {
+    left_ = true;
+    kept_->end();
+    co_await drop_lease(*core_, lease_);
+}
+
+asio::awaitable<result<void>> contender::proclaim(std::string value) {
+    if (left_) co_return error{errc::not_held, key_};
+    put_options with_lease;
+    with_lease.lease = lease_;
+    const txn what = txn().if_(create_revision_of(key_) == token_).then(op::put(key_, std::move(value), with_lease));
+    const call commit{"proclaim", "/v3/kv/txn", safety::at_most_once};
+    const std::string body = wire::txn_request(what);
+    auto answer = co_await core_->unary<txn_response>(commit, body);
+    if (!answer) co_return answer.error();
+    if (!answer->succeeded) co_return error{errc::not_held, key_};
+    co_return result<void>();
+}
+
+asio::awaitable<result<void>> contender::leave() {
+    if (std::exchange(left_, true)) co_return result<void>();
+    const std::optional<error> before = kept_->loss();
+    kept_->end();
+    auto done = co_await revoke_lease(*core_, lease_);   // it may live on even when it was lost to us
+    if (before) co_return *before;
+    if (!done && done.error().code != server_errc::lease_not_found) {
+        left_ = false;   // may be tried again
+        co_return done.error();
+    }
+    co_return result<void>();
+}
+
+std::shared_ptr<contender> contender::share(std::unique_ptr<contender> made) {
+    const strand on = made->core_->executor();
+    // The dropping is begun only by what runs on the strand, not when the io_context is destroyed.
+    return {made.release(), [on](contender* last) {
+        asio::dispatch(on, [on, owned = std::unique_ptr<contender>(last)]() mutable {
+            if (owned->left_ || owned->lease_ == 0) return;
+            auto drop = [rest = std::shared_ptr<contender>(std::move(owned))]() -> asio::awaitable<void> {
+                const std::shared_ptr<contender> self = rest;
+                co_await self->give_up();
+            };
+            asio::co_spawn(on, std::move(drop), asio::detached);
+        });
+    }};
+}
+
+asio::awaitable<result<range_response>> range_queue(client_core& core, std::string_view name, std::int64_t limit) {
+    const key_range keys = key_range::prefix(queue_of(name));
+    const range_options options = oldest(limit);
+    co_return co_await range_once(core, keys, options);
+}
+
+asio::awaitable<result<std::optional<key_value>>> head_of_queue(client_core& core, std::string_view name) {
+    auto found = co_await range_queue(core, name, 1);
+    if (!found) co_return found.error();
+    std::optional<key_value> head;
+    if (!found->kvs.empty()) head = std::move(found->kvs[0]);
+    co_return head;
+}
+
+contender::clock::time_point due_after(std::chrono::milliseconds wait) noexcept {
+    const auto now = contender::clock::now();
+    if (wait >= std::chrono::duration_cast<std::chrono::milliseconds>(contender::clock::time_point::max() - now))
+        return contender::clock::time_point::max();
+    return now + wait;
+}
+
+}  // namespace dynconf::etcd

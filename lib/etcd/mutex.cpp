@@ -1,0 +1,71 @@
+#include <dynconf/lock.hpp>
+
+#include "etcd/client_access.hpp"
+#include "etcd/contender.hpp"
+
+#include <stdexcept>
+#include <utility>
+
+namespace dynconf {
+
+namespace asio = boost::asio;
+using shared_core = std::shared_ptr<etcd::client_core>;
+
+mutex::mutex(const client& c, std::string name, claim_options options)
+    : core_(detail::client_access::core(c)), name_(std::move(name)), options_(options) {
+    if (name_.empty()) throw std::invalid_argument("dynconf: a lock without a name");
+}
+
+void mutex::start_lock(core c, std::string name, claim_options options, detail::erased_handler<held_lock> h) {
+    auto run = [name = std::move(name), options](shared_core self) -> asio::awaitable<result<held_lock>> {
+        auto place = std::make_unique<etcd::contender>(self, name, std::string());
+        auto entered = co_await place->enter(options.ttl, etcd::due_after(options.wait_timeout));
+        if (!entered) co_return entered.error();
+        co_return held_lock(etcd::contender::share(std::move(place)));
+    };
+    etcd::spawn<held_lock>(c->executor(), c, std::move(h), etcd::cancels::total, std::move(run));
+}
+
+void mutex::start_try_lock(core c, std::string name, claim_options options, detail::erased_handler<held_lock> h) {
+    auto run = [name = std::move(name), options](shared_core self) -> asio::awaitable<result<held_lock>> {
+        auto place = std::make_unique<etcd::contender>(self, name, std::string());
+        auto entered = co_await place->try_enter(options.ttl);
+        if (!entered) co_return entered.error();
+        if (!*entered) co_return held_lock();
+        co_return held_lock(etcd::contender::share(std::move(place)));
+    };
+    etcd::spawn<held_lock>(c->executor(), c, std::move(h), etcd::cancels::total, std::move(run));
+}
+
+asio::awaitable<void> mutex::run(std::function<asio::awaitable<void>(const held_lock&)> body) {
+    held_lock mine = co_await lock();
+    co_await mine.protect(body(mine));
+    co_await mine.unlock();
+}
+
+void mutex::start_queue(core c, std::string name, detail::erased_handler<std::vector<key_value>> h) {
+    auto run = [name = std::move(name)](shared_core self) -> asio::awaitable<result<std::vector<key_value>>> {
+        auto found = co_await etcd::range_queue(*self, name, 0);
+        if (!found) co_return found.error();
+        co_return std::move(found->kvs);
+    };
+    etcd::spawn<std::vector<key_value>>(c->executor(), c, std::move(h), etcd::cancels::total, std::move(run));
+}
+
+void mutex::start_holder(core c, std::string name, detail::erased_handler<std::optional<key_value>> h) {
+    auto run = [name = std::move(name)](shared_core self) -> asio::awaitable<result<std::optional<key_value>>> {
+        co_return co_await etcd::head_of_queue(*self, name);
+    };
+    etcd::spawn<std::optional<key_value>>(c->executor(), c, std::move(h), etcd::cancels::total, std::move(run));
+}
+
+void mutex::start_is_locked(core c, std::string name, detail::erased_handler<bool> h) {
+    auto run = [name = std::move(name)](shared_core self) -> asio::awaitable<result<bool>> {
+        auto found = co_await etcd::head_of_queue(*self, name);
+        if (!found) co_return found.error();
+        co_return found->has_value();
+    };
+    etcd::spawn<bool>(c->executor(), c, std::move(h), etcd::cancels::total, std::move(run));
+}
+
+}  // namespace dynconf
