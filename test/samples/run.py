@@ -8,7 +8,7 @@ import socket
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
-from private_etcd import Etcd, Program, check, free_ports, require_etcd, wait_until  # noqa: E402
+from private_etcd import Etcd, Program, b64, check, free_ports, require_etcd, wait_until  # noqa: E402
 
 
 def quickstart(program):
@@ -216,8 +216,73 @@ def http_service(program):
             sample.finish()
 
 
+def lease(program):
+    with Etcd() as etcd:
+        def there(key):
+            return 'kvs' in etcd.call('/v3/kv/range', {'key': b64(key)})
+        at = {'EtcdSettings__HostName': etcd.endpoint}
+        with Program(program, 'search', '10.0.0.7:80', env=at) as sample:
+            sample.expect('^/started/10.0.0.7:80 ends within 60 s$')
+            sample.expect('^serving$')
+            wait_until('the service is registered', lambda: there('/services/search/10.0.0.7:80'), 10)
+            sample.process.terminate()
+            sample.expect('^stopped$')
+            sample.finish()
+        check(not there('/services/search/10.0.0.7:80'), 'the key is still there')
+        check('leases' not in etcd.call('/v3/lease/leases', {}), 'a lease is still there')
+        with Program(program, 'search', '10.0.0.8:80', env=at):
+            wait_until('the service is registered', lambda: there('/services/search/10.0.0.8:80'), 10)
+        wait_until('the key of the killed one is gone', lambda: not there('/services/search/10.0.0.8:80'), 20)   # killed
+
+
+def lock(program):
+    with Etcd() as etcd:
+        at = {'EtcdSettings__HostName': etcd.endpoint}
+        with Program(program, '/jobs/count', env=at) as first, Program(program, '/jobs/count', env=at) as second:
+            first_has_it = wait_for_one(first, second)
+            holder, waiter = (first, second) if first_has_it else (second, first)
+            waiter.expect('^waiting for /jobs/count/')
+            wait_until('it counts', lambda: 'kvs' in etcd.call('/v3/kv/range', {'key': b64('/count')}), 10)
+            holder.process.terminate()
+            holder.expect('^unlocked$')
+            holder.finish()
+            waiter.expect('^mine  key=/jobs/count/')
+            lease = int(waiter.lines[-1].split()[1].rsplit('/', 1)[1], 16)
+            etcd.call('/v3/lease/revoke', {'ID': str(lease)})
+            waiter.expect('^lock: ')
+            waiter.finish(status=1)
+
+
+def wait_for_one(first, second):
+    """Whether the first has it; which one of them is chance."""
+    def has_it(sample):
+        return any(line.startswith('mine') for line in sample.lines)
+    wait_until('one has the lock', lambda: has_it(first) or has_it(second), 10)
+    return has_it(first)
+
+
+def election(program):
+    with Etcd() as etcd:
+        at = {'EtcdSettings__HostName': etcd.endpoint}
+        with Program(program, '/elections/x', 'one', env=at) as one:
+            one.expect(r'^leading, token=\d+$')
+            one.seen = 0
+            one.expect('^leader: one$')
+            with Program(program, '/elections/x', 'two', env=at) as two:
+                two.expect('^leader: one$')
+                one.process.terminate()
+                one.expect('^stopped$')
+                one.finish()
+                two.expect(r'^leading, token=\d+$', 20)
+                two.seen = 0
+                two.expect('^leader: two$')
+                two.process.terminate()
+                two.expect('^stopped$')
+                two.finish()
+
+
 def main():
-    samples = [quickstart, control_unit, local_env, custom_schema, http_service]
+    samples = [quickstart, control_unit, local_env, custom_schema, http_service, lease, lock, election]
     name, program = sys.argv[1:]
     run = {f.__name__: f for f in samples}[name]
     require_etcd()
