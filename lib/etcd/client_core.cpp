@@ -207,7 +207,7 @@ asio::awaitable<result<client_core::tried>> client_core::try_once(std::optional<
         // A short rest of the call's time that ran out says nothing about the member.
         const bool too_short = code == errc::deadline_exceeded
             && clock::now() - began < std::min(options_.request_timeout, options_.total_timeout) / 2;
-        if (policy::member_is_unfit(code) && (only || !too_short)) report_failure(done.index, began, failed.why);
+        if (policy::member_is_unfit(code) && !what.tentative && (only || !too_short)) report_failure(done.index, began, failed.why);
         done.failed = std::move(failed);
         co_return done;
     }

@@ -46,6 +46,8 @@ struct call {
     /// Asked by the library itself, which can wait: one try at each endpoint that is up, none when all are down, no
     /// pauses. until_reachable() says when to ask again.
     bool background = false;
+    /// There is another way to ask, and that one decides: the failure of this one says nothing about the member.
+    bool tentative = false;
     /// Several messages in one body, answered one by one. Go's HTTP server throws away what it has not yet read of a body
     /// when it begins to answer (up to 256 KiB), so that the later ones would now and then be lost; not on a connection
     /// that is to be closed afterwards.
