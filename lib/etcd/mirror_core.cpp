@@ -101,6 +101,7 @@ mirror_step mirror_core::step(mirror_step::kind what) const {
     mirror_step s;
     s.what = what;
     s.revision = replica_.revision();
+    s.known = replica_.known();
     s.cluster_id = replica_.cluster_id();
     s.endpoint = endpoint_;
     s.as_of = freshness_.as_of();
@@ -313,7 +314,7 @@ asio::awaitable<result<mirror_core::maybe_step>> mirror_core::load() {
         out->content = std::move(listed->kvs);
     }
     known_since_ = clock::now();
-    out->revision = revision;
+    out->revision = out->known = revision;
     out->cluster_id = listed->header.cluster_id;
     list_needed_ = false;
     reloaded_ = true;

@@ -103,11 +103,14 @@ TEST_CASE("mirror proof: a store that has moved on without touching our keys pro
     };
     with_client(store.options(), [&](client& c) -> asio::awaitable<void> {
         mirror m(c, ours());
-        co_await next_of(m, kind::connected);
+        mirror_step s = co_await next_of(m, kind::connected);
+        CHECK(s.known == 5);
         for (int i = 0; i < 3; ++i) {
-            mirror_step s = co_await m.next();
+            const revision_t before = s.known;
+            s = co_await m.next();
             CHECK(s.what == kind::verified);
             CHECK(s.revision == 5);
+            CHECK(s.known > before);
         }
     });
     CHECK(store.gateway.count(watch_path) == 1);
