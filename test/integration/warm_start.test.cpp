@@ -140,11 +140,11 @@ TEST_CASE("a quiet prefix beside busy ones: a restart after a compaction transfe
     // No change at all in two lives, and what changes is still heard.
     admin.put("/app/key7", "changed");
     const life changed = live(wire, copy, admin);
+    UNSCOPED_INFO("cold " << cold.bytes << " bytes, after a compaction " << warm.bytes << ", and a change " << changed.bytes);
     CHECK(changed.equal);
     CHECK(changed.told == strings{"key7"});
     CHECK(changed.resyncs == 0);
     CHECK(changed.bytes < 16'384);
-    UNSCOPED_INFO("cold " << cold.bytes << " bytes, after a compaction " << warm.bytes << ", and a change " << changed.bytes);
 }
 
 TEST_CASE("a copy from before a compaction, of a wiped store or of another cluster is led to the present", "[warm_start]") {
