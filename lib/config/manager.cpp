@@ -3,6 +3,7 @@
 #include "config/manager_impl.hpp"
 #include "etcd/spawn.hpp"
 
+#include <filesystem>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -42,6 +43,8 @@ config_manager::config_manager(boost::asio::any_io_executor executor, std::share
     if (!what) throw std::invalid_argument("dynconf: a manager without a schema");
     if (!options.cache.path.empty() && !options.cache.path.has_filename())
         throw std::invalid_argument("dynconf: cache_options::path names no file");
+    // A program that changes its directory later (a daemon) keeps its file.
+    if (!options.cache.path.empty()) options.cache.path = std::filesystem::absolute(options.cache.path);
     impl_ = std::make_shared<impl>(executor, std::move(what), std::move(from), std::move(options));
 }
 

@@ -90,6 +90,11 @@ asio::awaitable<result<mirror_step>> mirror_core::next() {
                 catch_up_.equal();   // the next stream has its own time
                 if (co_await transport::was_cancelled()) co_return cancelled();
                 out = interrupted(std::move(down->why), down->pause);
+            } else if (const auto compacted = std::get<watch_subscription::history_lost>(*news).compact_revision;
+                       compacted != 0 && compacted <= replica_.known() + 1) {
+                watched_ = false;   // a look has shown meanwhile that what was compacted is none of ours
+                catch_up_.equal();
+                watch_.restart(replica_.known() + 1);
             } else {
                 core_->log(log_level::info, "history_lost", "the revisions after " + std::to_string(replica_.known()) + " were compacted; loading again",
                            {{"revision", std::to_string(replica_.known())}});
@@ -107,6 +112,7 @@ mirror_step mirror_core::step(mirror_step::kind what) const {
     mirror_step s;
     s.what = what;
     s.revision = replica_.revision();
+    s.known = replica_.known();
     s.cluster_id = replica_.cluster_id();
     s.endpoint = endpoint_;
     s.as_of = freshness_.as_of();
@@ -324,7 +330,7 @@ asio::awaitable<result<mirror_core::maybe_step>> mirror_core::load() {
         out->content = std::move(listed->kvs);
     }
     known_since_ = clock::now();
-    out->revision = revision;
+    out->revision = out->known = revision;
     out->cluster_id = listed->header.cluster_id;
     list_needed_ = false;
     reloaded_ = true;

@@ -50,12 +50,12 @@ asio::awaitable<void> client_core::look_up(time_point due) {
     const turn mine(*this);
     const policy::srv_names names(options_.discovery.srv, options_.discovery.srv_name);
     const std::string late = records_of(options_.discovery) + ": no answer in time";
-    const time_point limit = std::min(clock::now() + options_.connect_timeout, due);
+    std::function<time_point()> until = [limit = std::min(clock::now() + options_.connect_timeout, due)] { return limit; };
     std::function<result<policy::srv_found>()> work = [names, servers = name_servers_, secure = is_secure()] {
         const auto look_up = [&servers](const std::string& service) { return transport::look_up_srv(service, servers); };
         return policy::find_srv(names, secure, look_up);
     };
-    auto found = co_await transport::offload<policy::srv_found>(strand_, health_changed_, std::move(work), limit, late);
+    auto found = co_await transport::offload<policy::srv_found>(strand_, health_changed_, std::move(work), std::move(until), late);
     if (co_await transport::was_cancelled()) co_return;
     const time_point now = clock::now();
     result<void> taken = found ? take(*found) : result<void>(found.error());

@@ -265,11 +265,13 @@ void watch_hub::deliver(link& l, std::size_t which, policy::watch_cursor::step s
             if (h.compact_revision == 0 || h.compact_revision > s.resume()) return s.on_history_lost(h.compact_revision);
             forget(l, which);   // the stream before has brought all that was compacted since this one was asked for
             plan_.change(clock::now() + std::chrono::milliseconds(100));   // whatever the server thinks, in no tight loop
+            moved_.notify_all();
         },
         [&](policy::watch_cursor::broken& b) {
             b.why.detail = "watch at " + l.io.endpoint + (b.why.detail.empty() ? "" : ": " + b.why.detail);
             s.on_refused(b.why, core_.options().slow_retry, clock::now());
             plan_.change(s.retry_at());
+            moved_.notify_all();
             forget(s);   // it has no right any more to what the old stream still brings
         },
     }, step);

@@ -53,11 +53,12 @@ inline void start_thread(std::function<void()> body) {
 }
 
 /// Runs `work`, which blocks, on a short-lived thread of its own, and waits for its answer on `on`, where `woken` belongs
-/// to. Past `limit` (which may be moved while `woken` is notified), or when cancelled, the thread is left to itself and its
-/// answer is dropped: `deadline_exceeded`, with `late` as its detail. What `work` throws is an error.
+/// to. Past `limit()`, or when cancelled, the thread is left to itself and its answer is dropped: `deadline_exceeded`, with
+/// `late` as its detail. It is asked again when that time has come, and when `woken` is notified. What `work` throws is an
+/// error.
 template <class T>
 asio::awaitable<result<T>> offload(asio::strand<asio::any_io_executor> on, condition& woken, std::function<result<T>()> work,
-                                   const std::chrono::steady_clock::time_point& limit, std::string_view late) {
+                                   std::function<std::chrono::steady_clock::time_point()> limit, std::string_view late) {
     const auto shared = std::make_shared<offloaded<T>>();
     shared->reply_to = std::move(on);
     shared->woken = &woken;
@@ -89,9 +90,10 @@ asio::awaitable<result<T>> offload(asio::strand<asio::any_io_executor> on, condi
         thrown = std::current_exception();
     }
     if (thrown) co_return to_error(thrown);
-    while (!shared->answer && std::chrono::steady_clock::now() < limit) {
-        if (co_await was_cancelled()) break;
-        co_await woken.wait(limit);
+    while (!shared->answer) {
+        const auto until = limit();
+        if (std::chrono::steady_clock::now() >= until || co_await was_cancelled()) break;
+        co_await woken.wait(until);
     }
     if (shared->answer) co_return std::move(*shared->answer);
     co_return error{errc::deadline_exceeded, std::string(late)};

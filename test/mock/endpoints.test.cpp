@@ -217,15 +217,24 @@ TEST_CASE("endpoints: a mirror whose cluster is away leaves the tries to one pro
         urls.push_back("http://127.0.0.1:" + std::to_string(doors.back()->local_endpoint().port()));
         shut(*doors.back());
     }
-    std::thread thread([&] { other.run(); });
+    struct runner {   // ended whatever the test comes to
+        asio::io_context& io;
+        std::vector<std::unique_ptr<tcp::acceptor>>& doors;
+        std::thread thread{[this] { io.run(); }};
+        ~runner() {
+            asio::post(io, [this] { for (auto& door : doors) door->close(); });
+            thread.join();
+        }
+    };
+    const runner running{other, doors};
     client_options o = options_for(urls);
     o.backoff.first = o.backoff.most = 200ms;
     o.backoff.factor = 1.0;
     o.backoff.jitter = 0.0;
-    std::vector<std::unique_ptr<mirror>> mirrors;
     with_client(o, [&](client& c) -> asio::awaitable<void> {
         // Ten of them, each with a list to load.
         auto executor = co_await asio::this_coro::executor;
+        std::vector<std::unique_ptr<mirror>> mirrors;   // ends, like all that is Asio's, before its io_context does
         for (int i = 0; i < 10; ++i) mirrors.push_back(std::make_unique<mirror>(c, key_range::prefix("/a/")));
         int told = 0, ended = 0;
         std::vector<asio::cancellation_signal> stops(mirrors.size());
@@ -256,9 +265,6 @@ TEST_CASE("endpoints: a mirror whose cluster is away leaves the tries to one pro
         for (auto& s : stops) s.emit(asio::cancellation_type::terminal);
         co_await until([&] { return ended == 10; });
     });
-    mirrors.clear();
-    asio::post(other, [&] { for (auto& door : doors) door->close(); });
-    thread.join();
 }
 
 namespace {
