@@ -43,6 +43,9 @@ struct mirror_step {
     kind what = kind::interrupted;
     reason why = reason::none;
     revision_t revision = 0;
+    /// The content is etcd's at this revision too, although nothing happened to it after `revision`: where to go on from
+    /// (`known_content::revision`) even when etcd has compacted all before. Less than `revision`: the source does not say.
+    revision_t known = 0;
     std::uint64_t cluster_id = 0;
     std::vector<key_value> content;
     std::vector<event> events;

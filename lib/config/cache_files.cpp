@@ -48,10 +48,11 @@ template <class Call> auto again_if_interrupted(Call call) {
 error_code last_error() { return {errno, boost::system::system_category()}; }
 
 /// nullopt: the file is larger than what is taken.
-result<std::optional<cache_bytes>> read_all(int fd) {
+result<std::optional<cache_bytes>> read_all(int fd, const cache_files::disk_hook& on_disk) {
     cache_bytes bytes;
     std::size_t have = 0;
     for (;;) {
+        on_disk(true);
         bytes.resize(have + piece_size);
         const ssize_t n = again_if_interrupted([&] { return ::read(fd, bytes.data() + have, piece_size); });
         if (n < 0) return error{last_error(), "read"};
@@ -75,12 +76,13 @@ cache_files::cache_files(fs::path path, step_hook before_step)
     : current_(std::move(path)), previous_(beside(current_, ".previous")), next_(beside(current_, ".new")),
       before_step_(std::move(before_step)) {}
 
-cache_files::reading cache_files::read_one(const fs::path& path) const {
+cache_files::reading cache_files::read_one(const fs::path& path, const disk_hook& on_disk) {
     reading out;
     const auto refuse = [&](cache_verdict verdict, error_code code, std::string why) {
         out.verdict = verdict;
         out.why = {code, path.native() + ": " + std::move(why)};
     };
+    on_disk(true);
     // O_NONBLOCK: a pipe in its place must not hang us.
     const descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
     if (!fd) {
@@ -101,7 +103,7 @@ cache_files::reading cache_files::read_one(const fs::path& path) const {
                about.st_uid != ::geteuid() ? "owned by another user" : "open to others than its owner");
         return out;
     }
-    auto bytes = read_all(fd.get());
+    auto bytes = read_all(fd.get(), on_disk);
     if (!bytes) {
         refuse(cache_verdict::unreadable, bytes.error().code, bytes.error().detail);
         return out;
@@ -110,6 +112,7 @@ cache_files::reading cache_files::read_one(const fs::path& path) const {
         refuse(cache_verdict::damaged, errc::cache_refused, "too large");
         return out;
     }
+    on_disk(false);
     decoded_cache decoded = decode_cache(**bytes);
     if (decoded.verdict != cache_verdict::usable) refuse(decoded.verdict, errc::cache_refused, std::move(decoded.why));
     else out.verdict = cache_verdict::usable;
@@ -117,11 +120,12 @@ cache_files::reading cache_files::read_one(const fs::path& path) const {
     return out;
 }
 
-cache_files::choice cache_files::read(const policy::cache_demands& want) const {
+cache_files::choice cache_files::read(const policy::cache_demands& want, const disk_hook& on_disk) const {
+    const disk_hook hook = on_disk ? on_disk : [](bool) {};
     choice out;
     for (const bool newest : {true, false}) {
         const fs::path& path = newest ? current_ : previous_;
-        reading r = read_one(path);
+        reading r = read_one(path, hook);
         if (r.verdict == cache_verdict::usable) {
             policy::cache_facts facts;
             facts.ranges = r.copy.ranges;

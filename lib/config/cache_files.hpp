@@ -33,14 +33,16 @@ public:
         cache_finding found;
         cache_copy copy;
     };
-    choice read(const policy::cache_demands& want) const;
+    /// Told true each time that the disk is asked, false when what follows needs none.
+    using disk_hook = std::function<void(bool asked)>;
+    choice read(const policy::cache_demands& want, const disk_hook& on_disk = {}) const;
 
     /// Replaces the current generation; it becomes the previous one when `rotate`. Killed at any moment, a whole
     /// generation is there: the one of before or the new one.
     result<void> write(std::span<const std::uint8_t> bytes, bool rotate) const;
 
 private:
-    reading read_one(const std::filesystem::path& path) const;
+    static reading read_one(const std::filesystem::path& path, const disk_hook& on_disk);
 
     std::filesystem::path current_;
     std::filesystem::path previous_;

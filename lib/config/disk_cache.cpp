@@ -1,15 +1,21 @@
 #include "config/disk_cache.hpp"
 
-#include "config/offload.hpp"
+#include "policy/disk_patience.hpp"
+#include "transport/offload.hpp"
 
 #include <algorithm>
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 
 namespace dynconf::detail {
 
 namespace {
+
+constexpr const char* no_answer = "the disk does not answer";
+/// A disk that says nothing for this long must not keep a start from asking etcd.
+constexpr std::chrono::milliseconds longest_silence{2'000};
 
 /// Keeps a copy's age, and the revision to go on from, fresh while etcd confirms it.
 std::chrono::milliseconds renewal(std::chrono::seconds max_age) {
@@ -39,8 +45,15 @@ asio::awaitable<bool> disk_cache::read(std::vector<key_range> ranges, clock::tim
     want.ranges = std::move(ranges);
     want.now = std::chrono::system_clock::now();
     want.max_age = max_age_;
-    std::function<result<cache_files::choice>()> work = [files = files_, want = std::move(want)] { return files.read(want); };
-    result<cache_files::choice> answer = co_await offload<cache_files::choice>(strand_, wake_, std::move(work), give_up_);
+    const auto patience = std::make_shared<policy::disk_patience>(longest_silence, clock::now());
+    std::function<result<cache_files::choice>()> work = [files = files_, want = std::move(want), patience] {
+        return files.read(want, [&patience](bool asked) {
+            if (asked) patience->asked(clock::now());
+            else patience->not_needed();
+        });
+    };
+    std::function<clock::time_point()> until = [this, patience] { return std::min(give_up_, patience->due(clock::now())); };
+    result<cache_files::choice> answer = co_await transport::offload<cache_files::choice>(strand_, wake_, std::move(work), std::move(until), no_answer);
     cache_finding found;
     if (answer) {
         found = answer->found;
@@ -82,7 +95,8 @@ void disk_cache::keep(const mirror_step& step, const std::vector<rejection>& ref
     changed();
 }
 
-void disk_cache::confirmed() {
+void disk_cache::confirmed(const mirror_step& step) {
+    if (kept_.unchanged_until(step.known, step.cluster_id)) pacing_.outdated();
     if (repair_) return changed();
     as_of_ = std::chrono::system_clock::now();
     pacing_.confirmed();
@@ -124,7 +138,8 @@ asio::awaitable<void> disk_cache::write() {
     std::function<result<void>()> work = [files = files_, copy = std::move(copy), rotate = generations_.may_rotate()] {
         return files.write(encode_cache(copy), rotate);
     };
-    const result<void> done = co_await offload<void>(strand_, wake_, std::move(work), give_up_);
+    std::function<clock::time_point()> until = [this] { return give_up_; };
+    const result<void> done = co_await transport::offload<void>(strand_, wake_, std::move(work), std::move(until), no_answer);
     const error why = done ? error{} : done.error();
     bool news = false;   // a disk that stays full is told once
     {

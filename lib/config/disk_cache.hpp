@@ -29,14 +29,14 @@ public:
 
     disk_cache(etcd::strand on, cache_options options, log_sink log);
 
-    /// Reads the newest usable generation into kept(); false when there is none, or not by `limit`.
+    /// Reads the newest usable generation into kept(); false when there is none, not by `limit`, or when the disk hangs.
     asio::awaitable<bool> read(std::vector<key_range> ranges, clock::time_point limit);
     kept_content& kept() noexcept { return kept_; }
 
     /// What etcd delivered, and the schema's refusals of it.
     void keep(const mirror_step& step, const std::vector<rejection>& refused);
-    /// What is kept is etcd's content as of now.
-    void confirmed();
+    /// What is kept is etcd's content as of now, and at that revision.
+    void confirmed(const mirror_step& step);
 
     /// From begin() on, run() writes what changed, at the pace of the options, until finish(), and then what is left.
     void begin(std::vector<key_range> ranges);

@@ -106,6 +106,12 @@ void kept_content::judged_again(const std::vector<rejection>& refused) {
     }
 }
 
+bool kept_content::unchanged_until(revision_t revision, std::uint64_t cluster_id) noexcept {
+    if (cluster_id != cluster_id_ || revision <= revision_) return false;
+    revision_ = revision;
+    return true;
+}
+
 bool kept_content::contains(std::string_view key) const {
     const auto at = keys_.find(key);
     return at != keys_.end() && at->second->now;

@@ -53,6 +53,9 @@ public:
     /// What was restored was judged again, perhaps by another schema: these are its refusals.
     void judged_again(const std::vector<rejection>& refused);
 
+    /// The content of `cluster_id` at `revision` is still this one. Whether that is news.
+    bool unchanged_until(revision_t revision, std::uint64_t cluster_id) noexcept;
+
     revision_t revision() const noexcept { return revision_; }
     /// Whether etcd has the key.
     bool contains(std::string_view key) const;

@@ -3,8 +3,11 @@
 #include "config/manager_impl.hpp"
 #include "etcd/spawn.hpp"
 
+#include <filesystem>
 #include <stdexcept>
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace dynconf {
 
@@ -13,10 +16,10 @@ namespace {
 std::shared_ptr<source> source_for(const boost::asio::any_io_executor& executor, const settings& from, client_options options,
                                    const log_sink& log) {
     if (from.is_local()) return nullptr;
-    if (!from.endpoints || from.endpoints->empty())
+    options.endpoints = from.endpoints.value_or(std::vector<std::string>());
+    if (options.endpoints.empty() && options.discovery.srv.empty())
         throw std::invalid_argument("dynconf: no etcd endpoint: set EtcdSettings__HostName or settings::endpoints, "
                                     "or USE_LOCAL_CONFIG=true");
-    options.endpoints = *from.endpoints;
     // One without the other is no login, as it always was with these variables.
     if (!from.username.value_or("").empty() && !from.password.value_or("").empty()) {
         credentials login;
@@ -40,6 +43,8 @@ config_manager::config_manager(boost::asio::any_io_executor executor, std::share
     if (!what) throw std::invalid_argument("dynconf: a manager without a schema");
     if (!options.cache.path.empty() && !options.cache.path.has_filename())
         throw std::invalid_argument("dynconf: cache_options::path names no file");
+    // A program that changes its directory later (a daemon) keeps its file.
+    if (!options.cache.path.empty()) options.cache.path = std::filesystem::absolute(options.cache.path);
     impl_ = std::make_shared<impl>(executor, std::move(what), std::move(from), std::move(options));
 }
 

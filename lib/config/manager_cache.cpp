@@ -13,8 +13,9 @@ using clock = std::chrono::steady_clock;
 
 namespace {
 
-/// A disk that does not answer in this time must not keep a start from asking etcd.
-constexpr std::chrono::milliseconds longest_read{2'000};
+/// Reading the copy takes no longer than etcd is waited for. Within these bounds: a start that has little time for etcd can
+/// do with the copy all the more.
+constexpr std::chrono::milliseconds shortest_read{2'000}, longest_read{600'000};
 /// Stopping ends within a second, with the last write.
 constexpr std::chrono::milliseconds longest_last_write{900};
 
@@ -23,7 +24,7 @@ constexpr std::chrono::milliseconds longest_last_write{900};
 /// Publishes the copy on disk, unless this manager has etcd's own content already. It is what `source::open` goes on from.
 asio::awaitable<std::optional<known_content>> config_manager::impl::restore() {
     if (!disk || current().origin() == origin::etcd) co_return std::nullopt;
-    const auto limit = clock::now() + std::clamp(options.start_timeout, std::chrono::milliseconds(0), longest_read);
+    const auto limit = clock::now() + std::clamp(options.start_timeout, shortest_read, longest_read);
     const bool found = co_await disk->read(content_->schema().ranges(), limit);
     if (!found || phase_ != phase::starting || co_await transport::was_cancelled()) co_return std::nullopt;
     detail::kept_content& kept = disk->kept();
@@ -75,13 +76,13 @@ void config_manager::impl::keep(const mirror_step& step, const std::vector<rejec
 }
 
 /// The source says that nothing is missing: then a copy from disk has become etcd's content.
-void config_manager::impl::confirm() {
+void config_manager::impl::confirm(const mirror_step& step) {
     if (current().origin() == origin::disk) {
         const snapshot base = current();
         loaded_ = true;
         publish(content_->confirm(base, base.revision()));
     }
-    if (disk) disk->confirmed();
+    if (disk) disk->confirmed(step);
 }
 
 /// Of what was loaded from disk and has changed since: which names have no text.

@@ -244,7 +244,7 @@ void config_manager::impl::take(mirror_step step) {
             connected_ = true;
             interruption_ = {};
             keep_proof(step);
-            confirm();
+            confirm(step);
             {
                 const std::lock_guard lock(mutex_);
                 status_.endpoint = std::move(step.endpoint);
@@ -254,7 +254,7 @@ void config_manager::impl::take(mirror_step step) {
         }
         case mirror_step::kind::verified:
             keep_proof(step);
-            confirm();
+            confirm(step);
             return;
         case mirror_step::kind::interrupted: {
             connected_ = false;

@@ -81,7 +81,7 @@ private:
     asio::awaitable<void> end_keeping();
     void stop_waiting_for_disk();
     void keep(const mirror_step& step, const std::vector<rejection>& refused);
-    void confirm();
+    void confirm(const mirror_step& step);
     void tell_of_cache(start_report& report) const;
 
     void log(log_level level, std::string_view event, std::string text, std::initializer_list<log_field> fields);

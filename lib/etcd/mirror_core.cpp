@@ -59,6 +59,11 @@ mirror_core::clock::time_point mirror_core::wake_at() const noexcept {
     return at;
 }
 
+std::optional<watch_subscription::look_request> mirror_core::wanted_look() const noexcept {
+    if (!look_along_.wanted() || catch_up_.under_way()) return std::nullopt;   // a catch-up does not wait for a probe
+    return watch_subscription::look_request{&ranges_, replica_.known()};
+}
+
 asio::awaitable<result<mirror_step>> mirror_core::next() {
     for (;;) {
         if (co_await transport::was_cancelled()) co_return cancelled();
@@ -85,12 +90,18 @@ asio::awaitable<result<mirror_step>> mirror_core::next() {
                 catch_up_.equal();   // the next stream has its own time
                 if (co_await transport::was_cancelled()) co_return cancelled();
                 out = interrupted(std::move(down->why), down->pause);
+            } else if (const auto compacted = std::get<watch_subscription::history_lost>(*news).compact_revision;
+                       compacted != 0 && compacted <= replica_.known() + 1) {
+                watched_ = false;   // a look has shown meanwhile that what was compacted is none of ours
+                catch_up_.equal();
+                watch_.restart(replica_.known() + 1);
             } else {
                 core_->log(log_level::info, "history_lost", "the revisions after " + std::to_string(replica_.known()) + " were compacted; loading again",
                            {{"revision", std::to_string(replica_.known())}});
                 list_again(mirror_step::reason::compacted);
             }
         }
+        watch_.look_along(wanted_look());   // also while the caller is away
         if (out) co_return std::move(*out);
     }
 }
@@ -101,6 +112,7 @@ mirror_step mirror_core::step(mirror_step::kind what) const {
     mirror_step s;
     s.what = what;
     s.revision = replica_.revision();
+    s.known = replica_.known();
     s.cluster_id = replica_.cluster_id();
     s.endpoint = endpoint_;
     s.as_of = freshness_.as_of();
@@ -123,6 +135,16 @@ mirror_core::maybe_step mirror_core::prove(clock::time_point as_of) {
     if (!watched_ || !freshness_.holds(clock::now())) return std::nullopt;
     if (!std::exchange(live_, true)) return step(mirror_step::kind::connected);
     return step(mirror_step::kind::verified);
+}
+
+/// None of our keys has changed up to `revision`.
+mirror_core::maybe_step mirror_core::prove_unchanged(revision_t revision, clock::time_point as_of) {
+    look_along_.moved();
+    replica_.unchanged_until(revision);
+    known_since_ = clock::now();
+    watch_.checkpoint(revision);
+    sought_ = 0;
+    return prove(as_of);
 }
 
 void mirror_core::list_again(mirror_step::reason why) {
@@ -180,7 +202,11 @@ mirror_core::maybe_step mirror_core::on(const watch_subscription::probed& proof)
         list_again(mirror_step::reason::store_replaced);
         return std::nullopt;
     }
-    if (proof.header.revision <= replica_.known()) return prove(proof.sent);
+    if (proof.header.revision <= replica_.known()) {
+        look_along_.rested();
+        return prove(proof.sent);
+    }
+    if (proof.look && replica_.unchanged(*proof.look)) return prove_unchanged(proof.header.revision, proof.sent);
     sought_ = proof.header.revision;
     sought_since_ = proof.sent;
     if (!catch_up_.under_way()) catch_up_.differs(clock::now());
@@ -196,19 +222,10 @@ asio::awaitable<mirror_core::maybe_step> mirror_core::look() {
         catch_up_.equal();
         co_return std::nullopt;
     }
-    range_options changed;
-    changed.keys_only = true;
-    changed.min_mod_revision = replica_.known() + 1;
-    changed.limit = 1;
+    const range_options changed = changed_after(replica_.known());
     const auto due = now + core_->options().max_staleness / 4;
     auto found = co_await list(changed, brief{*endpoint, due});
-    if (found && found->kvs.empty() && found->count == static_cast<std::int64_t>(replica_.size())) {
-        replica_.unchanged_until(found->header.revision);
-        known_since_ = clock::now();
-        watch_.checkpoint(found->header.revision);
-        sought_ = 0;
-        co_return prove(now);
-    }
+    if (found && replica_.unchanged({replica_.known(), !found->kvs.empty(), found->count})) co_return prove_unchanged(found->header.revision, now);
     if (found) {
         sought_ = found->header.revision;
         sought_since_ = now;
@@ -313,7 +330,7 @@ asio::awaitable<result<mirror_core::maybe_step>> mirror_core::load() {
         out->content = std::move(listed->kvs);
     }
     known_since_ = clock::now();
-    out->revision = revision;
+    out->revision = out->known = revision;
     out->cluster_id = listed->header.cluster_id;
     list_needed_ = false;
     reloaded_ = true;

@@ -7,6 +7,7 @@
 #include "etcd/watch_subscription.hpp"
 #include "policy/backoff.hpp"
 #include "policy/freshness.hpp"
+#include "policy/looks.hpp"
 #include "policy/replica.hpp"
 
 #include <memory>
@@ -42,7 +43,9 @@ private:
     asio::awaitable<void> verify();
     asio::awaitable<bool> store_went_back(const response_header& confirmed);
     clock::time_point wake_at() const noexcept;
+    std::optional<watch_subscription::look_request> wanted_look() const noexcept;
     maybe_step prove(clock::time_point as_of);
+    maybe_step prove_unchanged(revision_t revision, clock::time_point as_of);
     mirror_step step(mirror_step::kind what) const;
     mirror_step interrupted(error cause, std::chrono::milliseconds pause);
     void list_again(mirror_step::reason why);
@@ -55,6 +58,7 @@ private:
     policy::replica replica_;
     policy::freshness freshness_;
     policy::catch_up catch_up_;
+    policy::look_along look_along_;
     policy::backoff list_backoff_;
     std::chrono::milliseconds pause_{0};
     std::string endpoint_;                 // of the watch

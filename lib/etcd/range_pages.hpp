@@ -26,4 +26,13 @@ asio::awaitable<result<range_response>> range_pages(client_core& core, key_range
 asio::awaitable<result<range_response>> range_once(client_core& core, const key_range& keys, const range_options& options,
                                                    std::optional<brief> limits = std::nullopt, asked_by who = asked_by::caller);
 
+/// A look: how many keys there are, and one of those that changed after `revision`.
+inline range_options changed_after(revision_t revision) noexcept {
+    range_options o;
+    o.keys_only = true;
+    o.min_mod_revision = revision + 1;
+    o.limit = 1;
+    return o;
+}
+
 }  // namespace dynconf::etcd

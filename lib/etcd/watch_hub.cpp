@@ -1,6 +1,5 @@
 #include "etcd/watch_hub.hpp"
 
-#include "etcd/range_pages.hpp"
 #include "etcd/spawn.hpp"
 #include "policy/retry.hpp"
 #include "wire/requests.hpp"
@@ -55,6 +54,7 @@ void watch_hub::add(watch_subscription& s) {
 
 void watch_hub::remove(watch_subscription& s) {
     subscriptions_.erase(&s);
+    std::replace(asked_.begin(), asked_.end(), &s, static_cast<watch_subscription*>(nullptr));
     forget(s);
     abandon_if_unwanted();
     // The server goes on sending what nobody wants; not worth a new stream for each that leaves.
@@ -265,11 +265,13 @@ void watch_hub::deliver(link& l, std::size_t which, policy::watch_cursor::step s
             if (h.compact_revision == 0 || h.compact_revision > s.resume()) return s.on_history_lost(h.compact_revision);
             forget(l, which);   // the stream before has brought all that was compacted since this one was asked for
             plan_.change(clock::now() + std::chrono::milliseconds(100));   // whatever the server thinks, in no tight loop
+            moved_.notify_all();
         },
         [&](policy::watch_cursor::broken& b) {
             b.why.detail = "watch at " + l.io.endpoint + (b.why.detail.empty() ? "" : ": " + b.why.detail);
             s.on_refused(b.why, core_.options().slow_retry, clock::now());
             plan_.change(s.retry_at());
+            moved_.notify_all();
             forget(s);   // it has no right any more to what the old stream still brings
         },
     }, step);
@@ -317,6 +319,7 @@ void watch_hub::failed(const shared_link& l, error why) {
     shared_link gone = ended;
     close(gone);
     const auto now = clock::now();
+    plan_.endpoints(core_.endpoint_count());
     const auto pause = served ? plan_.lost(now, why.code) : plan_.open_failed(now, why.code);
     moved_.notify_all();
     if (why.code == asio::error::operation_aborted) return;
@@ -333,44 +336,6 @@ void watch_hub::close(shared_link& l) noexcept {
     l->closed = true;
     if (l->io.session) l->io.session->close();   // its reader ends by that
     l.reset();
-}
-
-// The sign of life
-
-asio::awaitable<void> watch_hub::probe() {
-    const shared_link asked = serving_;
-    if (!asked || subscriptions_.empty()) {
-        probing_ = false;
-        moved_.notify_all();
-        co_return;
-    }
-    const auto sent = clock::now();
-    range_options count;
-    count.count_only = true;
-    const key_range any = key_range::key((*subscriptions_.begin())->range().first());
-    const std::string body = wire::range_request(any, count);
-    call what;
-    what.name = "probe";
-    what.path = "/v3/kv/range";
-    const auto limit = core_.options().max_staleness / 4;
-    auto answer = co_await core_.unary_at<range_response>(asked->io.index, what, body, limit);
-    if (!answer && policy::token_was_refused(answer.error().code))   // it has expired: with a new one, at once
-        answer = co_await core_.unary_at<range_response>(asked->io.index, what, body, limit);
-    probing_ = false;
-    moved_.notify_all();
-    if (serving_ != asked && serving_ != nullptr && !answer) {   // it was about a stream that was replaced meanwhile
-        plan_.probe_answered();
-        co_return;
-    }
-    if (!answer) {
-        if (co_await transport::was_cancelled()) co_return;
-        const std::string why = answer.error().message();
-        core_.log(log_level::warning, "probe_failed", why, {{"cause", why}});
-        plan_.probe_failed();
-        co_return;
-    }
-    plan_.probe_answered();
-    for (watch_subscription* s : subscriptions_) s->on_probed(answer->header, sent);
 }
 
 }  // namespace dynconf::etcd

@@ -5,6 +5,7 @@
 #include "etcd/client_core.hpp"
 #include "etcd/watch_sink.hpp"
 #include "etcd/watch_subscription.hpp"
+#include "policy/looks.hpp"
 #include "policy/watch_plan.hpp"
 #include "policy/watch_stream.hpp"
 #include "transport/condition.hpp"
@@ -64,7 +65,12 @@ private:
     void start_opening();
     asio::awaitable<void> open(shared_link l, std::string body);
     asio::awaitable<void> read(shared_link l);
+    struct proof { response_header header; clock::time_point sent; };   // a linearizable answer
     asio::awaitable<void> probe();
+    asio::awaitable<std::optional<proof>> probe_with_looks(std::size_t member, clock::time_point due);
+    struct asked_look { std::size_t place; std::size_t ranges; revision_t after; };   // place in asked_
+    bool take_looks(const txn_response& answer, const std::vector<asked_look>& asked, clock::time_point sent);
+    asio::awaitable<result<proof>> probe_alone(std::size_t member, std::string key, clock::time_point due);
     void route(const shared_link& l);
     static bool wanted(const link& l) noexcept;
     void deliver(link& l, std::size_t which, policy::watch_cursor::step step);
@@ -80,6 +86,9 @@ private:
     client_core& core_;
     policy::watch_plan plan_;
     std::set<watch_subscription*> subscriptions_;
+    policy::look_sharing sharing_;
+    std::vector<watch_subscription*> asked_;   // the looks of the probe under way, by their owners; null: gone
+    std::set<watch_subscription*> looked_;     // those that were answered
     shared_link serving_;
     shared_link coming_;            // open, not every watch is confirmed
     std::optional<std::size_t> served_by_;

@@ -122,9 +122,9 @@ void watch_subscription::on_interrupted(const error& why, std::chrono::milliseco
     push(interrupted{why, pause});
 }
 
-void watch_subscription::on_probed(const response_header& header, clock::time_point sent) {
+void watch_subscription::on_probed(const response_header& header, clock::time_point sent, std::optional<policy::look> look) {
     if (!up_ || full_) return;
-    probed_ = probed{header, sent};
+    probed_ = probed{header, sent, look};
     arrived_.notify_all();
 }
 

@@ -4,6 +4,7 @@
 #include <dynconf/watch.hpp>
 
 #include "etcd/client_core.hpp"
+#include "policy/looks.hpp"
 #include "transport/condition.hpp"
 
 #include <chrono>
@@ -27,7 +28,8 @@ public:
     struct interrupted { error why; std::chrono::milliseconds pause; };   ///< `pause` until the next try.
     struct batch { revision_t revision; std::vector<event> events; };     ///< Whole revisions, the last is `revision`.
     struct history_lost { revision_t compact_revision; };                 ///< Nothing more comes before restart().
-    struct probed { response_header header; clock::time_point sent; };    ///< A linearizable answer, asked for at `sent`.
+    /// A linearizable answer, asked for at `sent`; with the look that went along, of the same revision.
+    struct probed { response_header header; clock::time_point sent; std::optional<policy::look> look; };
     using step = std::variant<connected, interrupted, batch, history_lost, probed>;
 
     watch_subscription(std::shared_ptr<client_core> core, key_range range, watch_options options);
@@ -41,6 +43,11 @@ public:
     void restart(revision_t next);
     /// Nothing of interest happened up to `revision`: a new stream need not begin before its end.
     void checkpoint(revision_t revision) noexcept { resume_ = std::max(resume_, revision + 1); }
+
+    /// A look at `ranges`, which have to live as long as this, for keys that changed after a revision.
+    struct look_request { const std::vector<key_range>* ranges; revision_t after; };
+    /// What the next probes are to carry, where possible; the last that was said counts.
+    void look_along(std::optional<look_request> wanted) noexcept { look_along_ = wanted; }
 
     const key_range& range() const noexcept { return range_; }
 
@@ -58,6 +65,9 @@ public:
     /// Whether its owner knows, or will read, that it is served by this endpoint.
     bool is_served_by(const std::string& endpoint) const noexcept { return up_ && endpoint_ == endpoint; }
 
+    /// What a probe now may carry. Nothing where the answer would be of no use: its owner has more to read first.
+    std::optional<look_request> wanted_look() const noexcept { return up_ && !full_ && queue_.empty() ? look_along_ : std::nullopt; }
+
     void on_connected(response_header header, std::string endpoint);
     /// The start of a watch from the present, once it is known.
     void on_start(revision_t next) noexcept;
@@ -66,7 +76,7 @@ public:
     void on_history_lost(revision_t compact_revision);
     void on_refused(const error& why, std::chrono::milliseconds pause, clock::time_point now);
     void on_interrupted(const error& why, std::chrono::milliseconds pause);
-    void on_probed(const response_header& header, clock::time_point sent);
+    void on_probed(const response_header& header, clock::time_point sent, std::optional<policy::look> look = std::nullopt);
 
 private:
     std::optional<step> take();
@@ -77,6 +87,7 @@ private:
     watch_options options_;
     transport::condition arrived_;
     std::deque<step> queue_;
+    std::optional<look_request> look_along_;
     std::optional<probed> probed_;      // of any number the last; comes after what was queued
     std::size_t bytes_ = 0;             // of the events in queue_
     revision_t next_;                   // what comes below was queued

@@ -2,6 +2,8 @@
 
 #include <dynconf/types.hpp>
 
+#include "policy/looks.hpp"
+
 #include <algorithm>
 #include <string>
 #include <string_view>
@@ -24,6 +26,11 @@ public:
     /// `other` is the whole content without values: the keys at which the two differ, in order.
     std::vector<std::string> differences(const std::vector<key_value>& other) const;
 
+    /// Whether nothing of etcd's content was changed after known(), as far as the look saw: no key has a later revision, and
+    /// there are as many as here.
+    bool unchanged(const look& seen) const noexcept {
+        return seen.after == known_ && !seen.changed && seen.count == static_cast<std::int64_t>(keys_.size());
+    }
     /// etcd's content at this revision is this one, although nothing happened to it since revision().
     void unchanged_until(revision_t revision) noexcept { known_ = std::max(known_, revision); }
 

@@ -10,6 +10,7 @@ void write_pacing::changed(time_point now) noexcept {
 void write_pacing::begun(time_point now) noexcept {
     busy_ = true;
     confirmed_ = false;
+    outdated_ = false;
     tried_ = now;
     changed_.reset();
     retry_.reset();
@@ -32,6 +33,7 @@ std::optional<write_pacing::time_point> write_pacing::due() const noexcept {
     if (changed_) at(*changed_ + std::min(settle, every_));
     if (retry_) at(*retry_);
     if (written_ && confirmed_ && renew_.count() > 0) at(*written_ + renew_);
+    if (written_ && outdated_) at(*written_ + outdated_for);
     if (next && tried_) next = std::max(*next, *tried_ + every_);
     return next;
 }

@@ -17,6 +17,9 @@ public:
     /// The pause after a failure, unless something changes before.
     static constexpr duration after_failure{60'000};
 
+    /// How long a copy that is right, but says less than is known, may stay so.
+    static constexpr duration outdated_for{600'000};
+
     /// At most one write in `every`; what was confirmed is written again each `renew` (zero: never).
     write_pacing(duration every, duration renew) noexcept
         : every_(std::max(every, duration(0))), renew_(std::max(renew, duration(0))) {}
@@ -26,6 +29,8 @@ public:
     void changed(time_point now) noexcept;
     /// Unchanged, and known to be so: a copy may be renewed by it.
     void confirmed() noexcept { confirmed_ = true; }
+    /// Unchanged, but more is known of it: worth the last write, and one now and then before.
+    void outdated() noexcept { outdated_ = true; }
 
     /// A write of all there is begins; what changes meanwhile is for the next one.
     void begun(time_point now) noexcept;
@@ -33,7 +38,7 @@ public:
     void failed(time_point now) noexcept;
 
     /// Something is not on disk.
-    bool dirty() const noexcept { return changed_ || retry_; }
+    bool dirty() const noexcept { return changed_ || retry_ || outdated_; }
     /// When to write next; nothing while there is no need, or a write is under way.
     std::optional<time_point> due() const noexcept;
 
@@ -42,6 +47,7 @@ private:
     duration renew_;
     bool busy_ = false;
     bool confirmed_ = false;
+    bool outdated_ = false;
     std::optional<time_point> changed_;   // the first change that no write has begun with
     std::optional<time_point> retry_;     // the last write failed
     std::optional<time_point> tried_;     // when the last write began

@@ -1,17 +1,14 @@
 // Restarts of a program with a copy on disk, on real etcd processes. Bytes are counted on the wire.
 
-#include "integration/scene.hpp"
-#include "support/io_threads.hpp"
+#include "integration/manager_scene.hpp"
 #include "support/relay.hpp"
 #include "support/scratch_dir.hpp"
 
-#include <dynconf/config/manager.hpp>
-
-#include <boost/asio/use_future.hpp>
-
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -22,12 +19,6 @@ using namespace dynconf;
 using namespace dynconf::test;
 
 namespace {
-
-config_map content_of(const etcd_admin& admin) {
-    config_map all;
-    for (const auto& [key, item] : admin.read("/app/")) all.emplace(key.substr(5), value(item.value));
-    return all;
-}
 
 void fill(const etcd_admin& admin, int keys, const std::string& text) {
     std::vector<std::pair<std::string, std::string>> some;
@@ -47,19 +38,20 @@ struct life {
     std::uint64_t bytes = 0;
 };
 
-life live(relay& wire, const std::filesystem::path& copy, const etcd_admin& admin) {
+/// `meanwhile` is what others do while it runs: the copy that stop() leaves is of an etcd in which it has happened.
+life live(relay& wire, const std::filesystem::path& copy, const etcd_admin& admin,
+          const std::function<void()>& meanwhile = {}) {
     life out;
     const std::uint64_t before = wire.seen().answer_bytes;
     {
         io_threads io(1);
-        settings at;
-        at.endpoints = std::vector<std::string>(1, wire.endpoint());
         manager_options how;
         how.cache.path = copy;
         how.client.backoff.first = 20ms;
         how.client.backoff.most = 200ms;
+        if (meanwhile) how.client.max_staleness = 4s;   // a proof each second
         how.start_timeout = 60s;
-        config_manager cfg(io.get_executor(), std::make_shared<const prefix_schema>("/app"), at, how);
+        config_manager cfg(io.get_executor(), open_schema(), at(wire.endpoint()), how);
         std::mutex mutex;
         const subscription sub = cfg.subscribe([&](const snapshot& from, const snapshot& to) {
             if (from.origin() == origin::none) return;
@@ -69,6 +61,11 @@ life live(relay& wire, const std::filesystem::path& copy, const etcd_admin& admi
         out.report = cfg.start(asio::use_future).get();
         const config_map expected = content_of(admin);
         out.equal = becomes_true([&] { return cfg.status().state == config_state::live && cfg.current().all() == expected; }, 10s);
+        if (meanwhile) {
+            meanwhile();
+            const auto now = std::chrono::steady_clock::now();
+            CHECK(becomes_true([&] { return cfg.status().as_of >= now; }));
+        }
         out.state = cfg.status().state;
         out.resyncs = cfg.status().resyncs;
         cfg.stop(asio::use_future).get();
@@ -112,6 +109,42 @@ TEST_CASE("a restart with a hundred thousand keys transfers what has changed", "
     UNSCOPED_INFO("cold " << cold.bytes << " bytes, unchanged " << same.bytes << ", three changes " << warm.bytes);
     CHECK(same.bytes < 16'384);
     CHECK(warm.bytes < 16'384);
+}
+
+TEST_CASE("a quiet prefix beside busy ones: a restart after a compaction transfers nothing again", "[warm_start]") {
+    FOR_EACH_ETCD(binary);
+    etcd_process etcd(binary);
+    const etcd_admin admin(etcd);
+    fill(admin, 5'000, "value ");
+    relay wire(etcd.port());
+    const scratch_dir dir;
+    const std::filesystem::path copy = dir.path() / "copy";
+    const auto others = [&] {
+        admin.flood(1'000, [](std::size_t i) {
+            return std::pair<std::string, std::string>("/other/" + std::to_string(i % 10), "value " + std::to_string(i));
+        });
+    };
+    const life cold = live(wire, copy, admin, others);
+    CHECK(cold.equal);
+    CHECK(cold.bytes > 250'000);
+    admin.compact(admin.revision());
+
+    const life warm = live(wire, copy, admin, others);
+    CHECK(warm.report.cache.used());
+    CHECK(warm.equal);
+    CHECK(warm.resyncs == 0);
+    CHECK(warm.told.empty());
+    CHECK(warm.bytes < 16'384);
+    admin.compact(admin.revision());
+
+    // No change at all in two lives, and what changes is still heard.
+    admin.put("/app/key7", "changed");
+    const life changed = live(wire, copy, admin);
+    UNSCOPED_INFO("cold " << cold.bytes << " bytes, after a compaction " << warm.bytes << ", and a change " << changed.bytes);
+    CHECK(changed.equal);
+    CHECK(changed.told == strings{"key7"});
+    CHECK(changed.resyncs == 0);
+    CHECK(changed.bytes < 16'384);
 }
 
 TEST_CASE("a copy from before a compaction, of a wiped store or of another cluster is led to the present", "[warm_start]") {
@@ -170,13 +203,11 @@ TEST_CASE("etcd away at a restart: the copy serves, and is caught up when etcd i
     REQUIRE(live(wire, dir.path() / "copy", admin).equal);
     wire.cut();
     io_threads io(1);
-    settings at;
-    at.endpoints = std::vector<std::string>(1, wire.endpoint());
     manager_options how;
     how.cache.path = dir.path() / "copy";
     how.client.backoff.first = 20ms;
     how.client.backoff.most = 100ms;
-    config_manager cfg(io.get_executor(), std::make_shared<const prefix_schema>("/app"), at, how);
+    config_manager cfg(io.get_executor(), open_schema(), at(wire.endpoint()), how);
     const start_report r = cfg.start(asio::use_future).get();
     CHECK(r.state == config_state::stale);
     CHECK(r.origin == origin::disk);

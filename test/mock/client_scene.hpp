@@ -11,6 +11,7 @@ namespace dynconf::test {
 
 inline const std::string watch_path = "/v3/watch";
 inline const std::string range_path = "/v3/kv/range";
+inline const std::string txn_path = "/v3/kv/txn";
 inline const std::string put_path = "/v3/kv/put";
 inline const std::string auth_path = "/v3/auth/authenticate";
 inline const std::string status_path = "/v3/maintenance/status";

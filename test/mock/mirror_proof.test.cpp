@@ -103,11 +103,14 @@ TEST_CASE("mirror proof: a store that has moved on without touching our keys pro
     };
     with_client(store.options(), [&](client& c) -> asio::awaitable<void> {
         mirror m(c, ours());
-        co_await next_of(m, kind::connected);
+        mirror_step s = co_await next_of(m, kind::connected);
+        CHECK(s.known == 5);
         for (int i = 0; i < 3; ++i) {
-            mirror_step s = co_await m.next();
+            const revision_t before = s.known;
+            s = co_await m.next();
             CHECK(s.what == kind::verified);
             CHECK(s.revision == 5);
+            CHECK(s.known > before);
         }
     });
     CHECK(store.gateway.count(watch_path) == 1);
@@ -205,6 +208,44 @@ TEST_CASE("mirror proof: what is known already is not listed again", "[mirror][p
         CHECK(got == "update at 8: /a/y=2@8");
     });
     CHECK(starts(store.gateway) == std::vector<revision_t>{6});
+}
+
+TEST_CASE("mirror proof: a compaction of what a look has shown to be none of ours needs no load", "[mirror][proof]") {
+    const bool cancel_is_late = GENERATE(true, false);   // or the answer of the look
+    quiet_store store;
+    std::atomic<bool> looked{false}, listed{false};
+    store.probe = [](const auto&) { return json(range_body(20)); };
+    store.look = [&](const auto&) {
+        looked = true;
+        return json("{" + header(20) + ",\"count\":\"1\"}").after(cancel_is_late ? 0ms : 50ms);
+    };
+    store.list = [&](const auto&) {
+        listed = true;
+        return json(range_body(20, {pair("/a/x", "1", 5)}));
+    };
+    store.watch = [&](const auto& r) {
+        if (r.number > 1) return stream({created(20), news(21, {put_event("/a/x", "2", 21)})}, then::hold);
+        gateway_answer a = stream({created(20)}, then::hold);
+        a.steps.push_back({chunk(compacted_cancel(20)), cancel_is_late ? 50ms : 0ms, [&] { return looked.load(); }});
+        return a;
+    };
+    known_content known;
+    known.revision = 5;
+    known.cluster_id = some_cluster;
+    key_value& kv = known.kvs.emplace_back();
+    kv.key = "/a/x";
+    kv.mod_revision = 5;
+    client_options o = store.options();
+    o.max_staleness = 10min;   // nothing that is due anyway comes to help
+    with_client(o, [&](client& c) -> asio::awaitable<void> {
+        mirror m(c, {ours()}, known);
+        mirror_step s = co_await next_of(m, kind::connected);
+        CHECK(s.known == 20);
+        s = co_await next_of(m, kind::update);
+        CHECK(shown(s.events) == "/a/x=2@21");
+    });
+    CHECK(starts(store.gateway) == std::vector<revision_t>{6, 21});
+    CHECK_FALSE(listed);
 }
 
 TEST_CASE("mirror proof: an answer that the watch has overtaken is no store that went back", "[mirror][proof]") {

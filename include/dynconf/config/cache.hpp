@@ -16,13 +16,15 @@ namespace dynconf {
 /// that only what changed since is transferred. It holds every key of the schema's ranges in plain text, secrets too,
 /// readable by its owner alone; in memory it costs one more copy of them.
 struct cache_options {
-    /// The file; empty: none is kept. Its directory has to exist. Beside it stand the generation before (".previous") and,
-    /// for a moment, the next one (".new"). One path for one manager.
+    /// The file; empty: none is kept. Its directory has to exist; a relative path is below the directory that is current
+    /// when the manager is constructed. Beside it stand the generation before (".previous") and, for a moment, the next
+    /// one (".new"). One path for one manager.
     std::filesystem::path path;
     /// A copy that was confirmed by etcd longer ago than this is not used. Zero: any is. While etcd confirms the content,
     /// a copy is renewed long before it reaches that age.
     std::chrono::seconds max_age{7 * 24 * 3600};
     /// At most one write in this time, each a second after the first change it takes along, and a last one by `stop()`.
+    /// That nothing has changed up to a later revision of etcd is written every ten minutes, and by `stop()`.
     std::chrono::milliseconds write_every{30'000};
 };
 
@@ -46,7 +48,7 @@ DYNCONF_API std::string_view to_string(cache_verdict verdict) noexcept;
 struct cache_finding {
     cache_verdict current = cache_verdict::not_read;
     cache_verdict previous = cache_verdict::not_read;   ///< The generation before, looked at when `current` is not usable.
-    revision_t revision = 0;        ///< Of the copy that is used; 0: none is.
+    revision_t revision = 0;        ///< At which the copy that is used was etcd's content; 0: none is.
     std::uint64_t cluster_id = 0;
     /// When etcd last confirmed that copy, by the clock of the machine.
     std::chrono::system_clock::time_point as_of{};

@@ -29,9 +29,11 @@ struct manager_options {
     /// `start()` fails when etcd is not reached (a copy on disk is no substitute), when a required setting is missing or
     /// when a value is refused. Otherwise it succeeds, and its report and `status()` say so.
     bool strict = false;
-    /// How long `start()` waits for etcd before it serves the copy on disk or the environment instead.
+    /// How long `start()` waits for etcd before it serves the copy on disk or the environment instead. That copy is read
+    /// first, in as much time again at most, but two seconds at least; a disk that is silent for two seconds is given up.
     std::chrono::milliseconds start_timeout{10'000};
-    /// For the client that the manager makes of its settings; their endpoints, credentials and CA file come first.
+    /// For the client that the manager makes of its settings; their endpoints, credentials and CA file come first. With
+    /// `discovery.srv` the settings need no endpoint.
     client_options client;
     /// Where values come from in local mode and as a fallback.
     environment_lookup look_up = process_environment();
@@ -43,13 +45,13 @@ struct manager_options {
 /// A configuration in memory that a watch keeps equal to etcd.
 ///
 /// Not copyable; safe to use from any thread. `current()`, `status()` and every read of a snapshot return at once.
-/// All else runs on a strand of the executor; only a copy on disk (`cache`) takes a thread, while it is read or written. Destroying it ends everything without waiting
-/// (no callback begins any more); `stop()` waits. Operations complete with `void(error_code, T)`, or throw `exception` with the default token; they
-/// take terminal cancellation.
+/// All else runs on a strand of the executor; only a copy on disk (`cache`) takes a thread, while it is read or written.
+/// Destroying it ends everything without waiting (no callback begins any more); `stop()` waits. Operations complete with
+/// `void(error_code, T)`, or throw `exception` with the default token; they take terminal cancellation.
 class config_manager {
 public:
     /// Follows the etcd that `from` names, or the environment in local mode. Throws std::invalid_argument when the
-    /// settings cannot work: no endpoint or a nonsensical one.
+    /// settings cannot work: no endpoint (and no `discovery.srv`) or a nonsensical one.
     DYNCONF_API config_manager(boost::asio::any_io_executor executor, std::shared_ptr<const schema> what,
                                const settings& from = settings::from_environment(), manager_options options = {});
 

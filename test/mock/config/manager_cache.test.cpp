@@ -435,6 +435,73 @@ TEST_CASE("a second start of a manager goes on from its memory", "[manager][cach
     });
 }
 
+TEST_CASE("up to where nothing has changed is in the copy of stop(), and where the next start goes on from", "[manager][cache]") {
+    const scratch_dir dir;
+    test::run([&]() -> asio::awaitable<void> {
+        const asio::any_io_executor ex = co_await asio::this_coro::executor;
+        const auto proven = [](revision_t known, std::uint64_t cluster_id = 7) {
+            mirror_step s = connected();
+            s.what = mirror_step::kind::verified;
+            s.known = known;
+            s.cluster_id = cluster_id;
+            return s;
+        };
+        {
+            disk_fixture f(dir);
+            config_manager cfg(ex, app_schema(), f.src, f.kept());
+            f.goes_live();
+            co_await cfg.start();
+            co_await until([&] { return cfg.status().cache.writes == 1; });
+            for (const revision_t known : {40, 50, 45}) f.src->push(proven(known));
+            f.src->push(proven(60, 8));   // of another store
+            co_await until([&] { return f.src->drained(); });
+            co_await settle();
+            CHECK(cfg.status().cache.writes == 1);   // that alone is no hurry
+            CHECK(cfg.current().revision() == 3);
+            co_await cfg.stop();
+            CHECK(cfg.status().cache.writes == 2);
+            CHECK(cfg.status().cache.revision == 50);
+        }
+        disk_fixture f(dir);
+        config_manager cfg(ex, app_schema(), f.src, f.kept());
+        f.src->push(proven(50));
+        mirror_step up = connected();
+        up.known = 50;
+        f.src->push(std::move(up));
+        const start_report r = co_await cfg.start();
+        CHECK(r.ok());
+        REQUIRE(f.src->known());
+        CHECK(f.src->known()->revision == 50);
+        CHECK(f.src->known()->kvs.size() == 2);
+        co_await cfg.stop();
+        CHECK(cfg.status().cache.writes == 0);
+    });
+}
+
+TEST_CASE("a relative path is that of the directory in which the manager was made", "[manager][cache]") {
+    const scratch_dir dir, elsewhere;
+    struct returns {
+        fs::path to = fs::current_path();
+        ~returns() { fs::current_path(to); }
+    };
+    const returns at_end;
+    test::run([&]() -> asio::awaitable<void> {
+        const asio::any_io_executor ex = co_await asio::this_coro::executor;
+        disk_fixture f(dir);
+        manager_options how = f.kept();
+        how.cache.path = "copy";
+        fs::current_path(dir.path());
+        config_manager cfg(ex, app_schema(), f.src, how);
+        fs::current_path(elsewhere.path());
+        f.goes_live();
+        co_await cfg.start();
+        co_await cfg.stop();
+        CHECK(cfg.status().cache.writes == 1);
+        CHECK(fs::exists(f.path));
+        CHECK_FALSE(fs::exists(elsewhere.path() / "copy"));
+    });
+}
+
 TEST_CASE("no file without a path, none in local mode, and no path without a name", "[manager][cache]") {
     const scratch_dir dir;
     test::run([&]() -> asio::awaitable<void> {

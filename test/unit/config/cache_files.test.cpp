@@ -257,3 +257,17 @@ TEST_CASE("which file is used, and why another is not", "[cache]") {
         CHECK(files.read(demands()).found.current == v::not_private);
     }
 }
+
+TEST_CASE("a reader tells when it waits for the disk, and that it does not while it makes sense of a copy", "[cache]") {
+    const scratch_dir dir;
+    const cache_files files(dir.path() / "copy");
+    REQUIRE(files.write(large(1), false));
+    std::string told;
+    const auto note = [&told](bool asked) { told += asked ? 'd' : '-'; };
+    CHECK(files.read(demands(), note).found.current == cache_verdict::usable);
+    CHECK(told == "dddddd-");   // to open it, four pieces and the end
+    told.clear();
+    put(files.current(), {1, 2, 3});
+    CHECK(files.read(demands(), note).found.previous == cache_verdict::missing);
+    CHECK(told == "ddd-d");
+}

@@ -106,6 +106,35 @@ TEST_CASE("writes: what etcd confirms is renewed, what it does not grows old", "
     CHECK_FALSE(never.due());
 }
 
+TEST_CASE("writes: what etcd confirms at a later revision is written by the last write, and now and then before", "[policy][cache]") {
+    write_pacing p(30s, 1h);
+    p.loaded(start, 1min);
+    p.outdated();
+    CHECK(p.dirty());
+    CHECK(after_start(p) == 9min);
+    p.outdated();                // each few seconds
+    CHECK(after_start(p) == 9min);
+    p.begun(start + 9min);
+    CHECK_FALSE(p.dirty());
+    p.outdated();                // not in this one
+    p.succeeded(start + 9min);
+    CHECK(p.dirty());
+    CHECK(after_start(p) == 19min);
+    p.changed(start + 10min);    // takes it along
+    CHECK(after_start(p) == 10min + 1s);
+    p.begun(start + 11min);
+    p.succeeded(start + 11min);
+    CHECK_FALSE(p.dirty());
+    CHECK_FALSE(p.due());
+
+    write_pacing slow(20min, 1h);
+    slow.changed(start);
+    slow.begun(start);
+    slow.succeeded(start);
+    slow.outdated();
+    CHECK(after_start(slow) == 20min);
+}
+
 TEST_CASE("writes: odd options do no harm", "[policy][cache]") {
     write_pacing p(-5s, -1h);
     p.changed(start);
