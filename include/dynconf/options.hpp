@@ -39,19 +39,33 @@ struct retry_budget_options {
     double per_success = 0.1;   ///< Gained by a call whose first try works.
 };
 
-/// Endpoints beyond those in `client_options::endpoints`, which are kept whatever is found.
+/// Endpoints beyond those in `client_options::endpoints`, which are kept whatever is found. `members` and `srv` may be used
+/// together. Once an https endpoint is configured or in the records, no plain one is taken up.
 struct discovery_options {
     /// Ask the cluster for its members' client URLs. One is used once it has answered there as a member of the same
-    /// cluster, no learner and with a leader, and no longer when the cluster does not list it any more. A plain URL is not
-    /// used beside an https one. Done while a watch is open.
+    /// cluster, no learner and with a leader, and no longer when the cluster does not list it any more. Done while a watch
+    /// is open.
     bool members = false;
-    /// The list is asked for again about this often (20 % at random).
+    /// Take endpoints from the DNS SRV records of this domain, as etcdctl's `--discovery-srv` does; empty: do not. Then
+    /// `client_options::endpoints` may be empty; its default is an endpoint, too. `_etcd-client-ssl._tcp.DOMAIN` has https
+    /// endpoints; only where the name servers say that there are none, `_etcd-client._tcp.DOMAIN` has plain ones. They are
+    /// used in the order of RFC 2782, by priority and at random by weight.
+    ///
+    /// Looked up first by the call or watch that needs an endpoint, as part of its time and for `connect_timeout` at most,
+    /// and again while all endpoints are down; without a result such a call fails with errc::discovery_failed, and the next
+    /// one looks again. A record that appears later is used as a member is; what is known stays when a look-up fails.
+    /// DNS itself proves nothing: certificates are checked against the target's name, so the authorities in
+    /// `tls_options::ca_file` decide who may answer.
+    std::string srv;
+    /// Looks up `_etcd-client-ssl-NAME._tcp` and `_etcd-client-NAME._tcp` instead, as `--discovery-srv-name` does.
+    std::string srv_name;
+    /// While a watch is open, members and records are asked for again about this often (20 % at random).
     std::chrono::milliseconds refresh{5 * 60'000};
 };
 
 struct client_options {
     /// See `endpoint`. The first is used while it works, then the first that does. One that failed is left out, for longer
-    /// each time, until a probe of it works; while a watch is open such probes are made.
+    /// each time, until a probe of it works; while a watch is open such probes are made. May be empty with `discovery.srv`.
     std::vector<std::string> endpoints{"http://127.0.0.1:2379"};
     discovery_options discovery;
     /// Password login. The token is fetched when first needed and again when the server refuses it.
@@ -66,7 +80,7 @@ struct client_options {
     std::chrono::milliseconds created_timeout{5'000};   ///< Until a watch is confirmed, and again for each further one of a stream.
 
     /// What a mirror calls current is at most this much older than etcd; at least 1 s. While a watch is open, one small
-    /// read is sent each half of it, for each 64 mirrors whose keys rest while the store moves on.
+    /// read is sent each half of it; one for each 64 mirrors, where the store moves on and their keys do not.
     std::chrono::milliseconds max_staleness{30'000};
     /// The watch stream is replaced by a new one about this often (20 % at random), without a gap: that renews its token,
     /// rechecks its permission and returns to a better endpoint.

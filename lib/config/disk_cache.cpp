@@ -1,6 +1,6 @@
 #include "config/disk_cache.hpp"
 
-#include "config/offload.hpp"
+#include "transport/offload.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -10,6 +10,8 @@
 namespace dynconf::detail {
 
 namespace {
+
+constexpr const char* no_answer = "the disk does not answer";
 
 /// Keeps a copy's age, and the revision to go on from, fresh while etcd confirms it.
 std::chrono::milliseconds renewal(std::chrono::seconds max_age) {
@@ -40,7 +42,7 @@ asio::awaitable<bool> disk_cache::read(std::vector<key_range> ranges, clock::tim
     want.now = std::chrono::system_clock::now();
     want.max_age = max_age_;
     std::function<result<cache_files::choice>()> work = [files = files_, want = std::move(want)] { return files.read(want); };
-    result<cache_files::choice> answer = co_await offload<cache_files::choice>(strand_, wake_, std::move(work), give_up_);
+    result<cache_files::choice> answer = co_await transport::offload<cache_files::choice>(strand_, wake_, std::move(work), give_up_, no_answer);
     cache_finding found;
     if (answer) {
         found = answer->found;
@@ -124,7 +126,7 @@ asio::awaitable<void> disk_cache::write() {
     std::function<result<void>()> work = [files = files_, copy = std::move(copy), rotate = generations_.may_rotate()] {
         return files.write(encode_cache(copy), rotate);
     };
-    const result<void> done = co_await offload<void>(strand_, wake_, std::move(work), give_up_);
+    const result<void> done = co_await transport::offload<void>(strand_, wake_, std::move(work), give_up_, no_answer);
     const error why = done ? error{} : done.error();
     bool news = false;   // a disk that stays full is told once
     {

@@ -4,7 +4,9 @@
 #include "etcd/spawn.hpp"
 
 #include <stdexcept>
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace dynconf {
 
@@ -13,10 +15,10 @@ namespace {
 std::shared_ptr<source> source_for(const boost::asio::any_io_executor& executor, const settings& from, client_options options,
                                    const log_sink& log) {
     if (from.is_local()) return nullptr;
-    if (!from.endpoints || from.endpoints->empty())
+    options.endpoints = from.endpoints.value_or(std::vector<std::string>());
+    if (options.endpoints.empty() && options.discovery.srv.empty())
         throw std::invalid_argument("dynconf: no etcd endpoint: set EtcdSettings__HostName or settings::endpoints, "
                                     "or USE_LOCAL_CONFIG=true");
-    options.endpoints = *from.endpoints;
     // One without the other is no login, as it always was with these variables.
     if (!from.username.value_or("").empty() && !from.password.value_or("").empty()) {
         credentials login;

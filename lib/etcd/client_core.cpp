@@ -22,6 +22,18 @@ std::chrono::milliseconds server_limit(std::chrono::milliseconds limit) {
 /// A call may see its token refused because it expired and once more because users changed meanwhile.
 constexpr unsigned most_refreshes = 3;
 
+/// The names to look up have to be names.
+void require_domain_name(const discovery_options& how) {
+    if (how.srv.empty()) {
+        if (!how.srv_name.empty()) throw std::invalid_argument("dynconf: discovery.srv_name without discovery.srv");
+        return;
+    }
+    const std::string name = policy::srv_names(how.srv, how.srv_name).secure;
+    const auto parsed = endpoint::parse(name);
+    if (!parsed || parsed->host() != name || how.srv_name.find('.') != std::string::npos)
+        throw std::invalid_argument("dynconf: discovery.srv '" + how.srv + "' with the service name '" + how.srv_name + "' is no domain name");
+}
+
 }  // namespace
 
 error in_context(error e, const call& what, const std::string& where) {
@@ -38,7 +50,8 @@ std::shared_ptr<client_core> client_core::make(const asio::any_io_executor& exec
         if (!parsed) throw std::invalid_argument("dynconf: " + parsed.error().message());
         endpoints.insert(endpoints.end(), parsed->begin(), parsed->end());
     }
-    if (endpoints.empty()) throw std::invalid_argument("dynconf: no endpoint was given");
+    if (endpoints.empty() && options.discovery.srv.empty()) throw std::invalid_argument("dynconf: no endpoint was given");
+    require_domain_name(options.discovery);
     if (options.auth && options.auth->username.empty()) throw std::invalid_argument("dynconf: credentials without a user name");
     if (options.page_size < 1) throw std::invalid_argument("dynconf: page_size must be positive");
     if (options.discovery.refresh <= std::chrono::milliseconds(0))
@@ -52,7 +65,8 @@ client_core::client_core(made_by_make, const asio::any_io_executor& executor, cl
     : strand_(asio::make_strand(executor)), options_(std::move(options)),
       connector_(std::make_shared<transport::connector>(strand_, options_)), configured_(endpoints.size()), random_(policy::system_random()),
       health_(endpoints.size(), options_.backoff, random_), retries_(options_.retry_budget),
-      tokens_(options_.auth.has_value()), token_changed_(strand_), health_changed_(strand_), events_(options_.log) {
+      tokens_(options_.auth.has_value()), token_changed_(strand_), health_changed_(strand_), events_(options_.log),
+      look_up_pauses_(options_.backoff, random_) {
     for (endpoint& e : endpoints)
         pools_.push_back(std::make_shared<transport::session_pool>(strand_, connector_, std::move(e), options_));
     watches_ = std::make_unique<watch_hub>(*this);
@@ -144,6 +158,10 @@ private:
 
 asio::awaitable<result<client_core::tried>> client_core::try_once(std::optional<std::size_t> only, const call& what,
                                                                   const std::string& body, reply& answer, time_point due) {
+    if (!only) {
+        auto have = co_await have_endpoint(what.name, what.background, due);
+        if (!have) co_return have.error();
+    }
     for (unsigned refreshes = 0;;) {
         policy::token_state::send use{{}, 0};
         if (what.authenticated) {
@@ -290,7 +308,10 @@ asio::awaitable<result<client_core::stream>> client_core::open_stream(call what,
                                                                       transport::response_sink& sink) {
     stream opened;
     opened.use = in_use(*this);
-    auto use = co_await token(clock::now() + options_.total_timeout, true);
+    const time_point due = clock::now() + options_.total_timeout;
+    auto have = co_await have_endpoint(what.name, true, due);
+    if (!have) co_return have.error();
+    auto use = co_await token(due, true);
     if (!use) co_return use.error();
     opened.index = health_.choose();
     opened.token = use->number;

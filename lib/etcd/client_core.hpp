@@ -12,14 +12,17 @@
 #include "policy/event_log.hpp"
 #include "policy/retry.hpp"
 #include "policy/retry_budget.hpp"
+#include "policy/srv_records.hpp"
 #include "policy/token_state.hpp"
 #include "transport/condition.hpp"
 #include "transport/session_pool.hpp"
+#include "transport/srv_lookup.hpp"
 #include "wire/messages.hpp"
 
 #include <boost/asio/cancellation_signal.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <initializer_list>
 #include <memory>
 #include <optional>
@@ -124,13 +127,17 @@ public:
     /// True at once unless all endpoints are down, else as soon as one is not; false when cancelled. Background work waits
     /// here instead of pausing, so that a cluster that is away sees the tries of one prober, however much waits for it.
     asio::awaitable<bool> until_reachable();
-    bool all_endpoints_down() const noexcept { return health_.all_down(); }
+    /// False as long as nobody has looked for endpoints.
+    bool all_endpoints_down() const noexcept { return health_.all_down() && (health_.count() != 0 || looked_up_ != 0); }
     /// How long until_reachable() waits at least.
     std::chrono::milliseconds next_try_in() const;
-    /// Why an endpoint was last found unfit; no code when none ever was.
+    /// Why an endpoint was last found unfit, or none was found; no code when all ever was well.
     const error& last_failure() const noexcept { return last_failure_; }
     /// The next call or stream goes to the first endpoint that is up: for a scheduled rotation.
     void return_to_first_endpoint() noexcept { health_.return_to_first(); }
+
+    /// Where SRV records are asked for instead of the system's name servers. Before the first call.
+    void ask_name_servers(transport::name_servers those) { name_servers_ = std::move(those); }
 
     /// The stream that serves all watches.
     watch_hub& watches() noexcept { return *watches_; }
@@ -183,7 +190,24 @@ private:
 
     asio::awaitable<void> learn_members();
     std::vector<endpoint> usable(const std::vector<wire::member>& members) const;
+    /// https is in use: no plain endpoint is taken up any more.
+    bool is_secure() const;
     std::size_t number_of(const endpoint& e);
+    /// Those of `listed` that are not in use yet are from now on, if they show to be of that cluster; false when cancelled.
+    asio::awaitable<bool> admit(const std::vector<endpoint>& listed, std::uint64_t cluster_id);
+    void learned(std::size_t index);
+    /// Retires what was found, and is in no list any more.
+    void retire_unlisted();
+
+    bool uses_srv() const noexcept { return !options_.discovery.srv.empty(); }
+    /// Looks the records up where no endpoint is usable. An error where there is none even then.
+    asio::awaitable<result<void>> have_endpoint(std::string_view what_for, bool background, time_point due);
+    /// For when nobody else does. `looked_up_` tells whether it came to an end.
+    asio::awaitable<void> look_up(time_point due);
+    /// An error where none of them can be used; then nothing has changed.
+    result<void> take(const policy::srv_found& found);
+    asio::awaitable<void> refresh_records();
+    std::chrono::milliseconds refresh_in() const;
 
     asio::awaitable<boost::system::result<void, failure>> attempt(const call& what, const std::string& body, reply& answer, std::size_t index,
                                                    std::string_view token, time_point due);
@@ -208,6 +232,14 @@ private:
     policy::event_log events_;
     std::size_t uses_ = 0;
     time_point learn_at_{};   // the list of members
+    std::vector<endpoint> members_;   // the usable ones of that list
+    transport::name_servers name_servers_;
+    std::vector<policy::srv_record> records_;   // sorted
+    std::vector<endpoint> from_srv_;            // those of them that can be used, in the order in which to try them
+    time_point look_up_at_{};
+    policy::backoff look_up_pauses_;
+    bool looking_up_ = false;
+    std::size_t looked_up_ = 0;
     std::shared_ptr<asio::cancellation_signal> prober_;   // ends look_after_endpoints(); null while that does not run
     std::unique_ptr<watch_hub> watches_;   // uses all of the above
 };

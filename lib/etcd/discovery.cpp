@@ -12,8 +12,7 @@ namespace dynconf::etcd {
 
 /// Of learners and of members that are not started nobody is served, and 0.0.0.0 is nobody's address.
 std::vector<endpoint> client_core::usable(const std::vector<wire::member>& members) const {
-    const bool secure = std::any_of(pools_.begin(), pools_.begin() + static_cast<std::ptrdiff_t>(configured_),
-                                    [](const auto& pool) { return pool->to().uses_tls(); });
+    const bool secure = is_secure();
     std::vector<endpoint> all;
     for (const wire::member& m : members) {
         if (m.is_learner || m.name.empty()) continue;
@@ -29,7 +28,14 @@ std::vector<endpoint> client_core::usable(const std::vector<wire::member>& membe
     return all;
 }
 
-/// A new one is retired until it has been probed.
+bool client_core::is_secure() const {
+    const auto tls = [](const endpoint& e) { return e.uses_tls(); };
+    return std::any_of(from_srv_.begin(), from_srv_.end(), tls)
+        || std::any_of(pools_.begin(), pools_.begin() + static_cast<std::ptrdiff_t>(configured_),
+                       [&](const auto& pool) { return tls(pool->to()); });
+}
+
+/// A new one is retired until it has been probed, unless it is the first of all.
 std::size_t client_core::number_of(const endpoint& e) {
     for (std::size_t i = 0; i < pools_.size(); ++i)
         if (pools_[i]->to() == e) return i;
@@ -39,9 +45,13 @@ std::size_t client_core::number_of(const endpoint& e) {
     return index;
 }
 
-asio::awaitable<void> client_core::learn_members() {
+std::chrono::milliseconds client_core::refresh_in() const {
     const auto refresh = std::chrono::duration<double, std::milli>(options_.discovery.refresh) * (1.0 - 0.2 * random_());
-    const time_point begun_at = std::exchange(learn_at_, clock::now() + std::chrono::duration_cast<clock::duration>(refresh));
+    return std::chrono::duration_cast<std::chrono::milliseconds>(refresh);
+}
+
+asio::awaitable<void> client_core::learn_members() {
+    const time_point begun_at = std::exchange(learn_at_, clock::now() + refresh_in());
     call what;
     what.name = "member list";
     what.path = "/v3/cluster/member/list";
@@ -54,33 +64,46 @@ asio::awaitable<void> client_core::learn_members() {
         else log(log_level::warning, "discovery_failed", answer.error().message(), {{"cause", answer.error().message()}});
         co_return;
     }
-    const std::vector<endpoint> listed = usable(answer->members);
+    members_ = usable(answer->members);
+    retire_unlisted();
+    if (!co_await admit(members_, answer->header.cluster_id)) learn_at_ = begun_at;
+}
+
+void client_core::retire_unlisted() {
+    const auto in = [](const std::vector<endpoint>& list, const endpoint& e) {
+        return std::find(list.begin(), list.end(), e) != list.end();
+    };
     for (std::size_t i = configured_; i < pools_.size(); ++i) {
-        if (health_.is_retired(i) || std::find(listed.begin(), listed.end(), pools_[i]->to()) != listed.end()) continue;
+        const endpoint& e = pools_[i]->to();
+        if (health_.is_retired(i) || in(members_, e) || in(from_srv_, e)) continue;
         health_.retire(i);
         pools_[i]->close_idle();
-        log(log_level::info, "endpoint_retired", pools_[i]->to().to_string(), {{"endpoint", pools_[i]->to().to_string()}});
+        log(log_level::info, "endpoint_retired", e.to_string(), {{"endpoint", e.to_string()}});
     }
+}
+
+void client_core::learned(std::size_t index) {
+    health_.restore(index);
+    log(log_level::info, "endpoint_learned", pools_[index]->to().to_string(), {{"endpoint", pools_[index]->to().to_string()}});
+    health_changed_.notify_all();
+}
+
+asio::awaitable<bool> client_core::admit(const std::vector<endpoint>& listed, std::uint64_t cluster_id) {
     for (const endpoint& e : listed) {
         const std::size_t index = number_of(e);
         if (!health_.is_retired(index)) continue;
         const time_point began = clock::now();
         auto status = co_await status_of(index);
-        if (co_await transport::was_cancelled()) {
-            learn_at_ = begun_at;
-            co_return;
-        }
-        if (status && status->header.cluster_id != answer->header.cluster_id)
-            status = error{server_errc::cluster_id_mismatch, e.to_string()};
+        if (co_await transport::was_cancelled()) co_return false;
+        if (status && status->header.cluster_id != cluster_id) status = error{server_errc::cluster_id_mismatch, e.to_string()};
         if (!status) {
             log(log_level::info, "endpoint_not_used", status.error().message(), {{"cause", status.error().message()}, {"endpoint", e.to_string()}});
             continue;
         }
-        health_.restore(index);
         health_.probe_worked(index, began, clock::now());
-        log(log_level::info, "endpoint_learned", e.to_string(), {{"endpoint", e.to_string()}});
-        health_changed_.notify_all();
+        learned(index);
     }
+    co_return true;
 }
 
 }  // namespace dynconf::etcd

@@ -57,14 +57,17 @@ void client_core::report_failure(std::size_t index, time_point began, const erro
     if (!health_.failed(index, began, clock::now())) return;
     pools_[index]->close_idle();   // what is left of before would fail one call after the other
     log(log_level::warning, "endpoint_down", why.message(), {{"cause", why.message()}, {"endpoint", pools_[index]->to().to_string()}});
+    // Perhaps the cluster has moved.
+    if (uses_srv() && health_.all_down())
+        look_up_at_ = std::min(look_up_at_, clock::now() + look_up_pauses_.failed(clock::now()));
     start_prober();
     health_changed_.notify_all();
 }
 
 asio::awaitable<bool> client_core::until_reachable() {
-    if (!health_.all_down()) co_return true;
+    if (!all_endpoints_down()) co_return true;
     const in_use use(*this);
-    while (health_.all_down()) {
+    while (all_endpoints_down()) {
         if (co_await transport::was_cancelled()) co_return false;
         co_await health_changed_.wait();
     }
@@ -72,8 +75,8 @@ asio::awaitable<bool> client_core::until_reachable() {
 }
 
 std::chrono::milliseconds client_core::next_try_in() const {
-    if (!health_.all_down()) return std::chrono::milliseconds(0);
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(health_.next_probe()->when - clock::now());
+    if (!all_endpoints_down()) return std::chrono::milliseconds(0);
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*next_care() - clock::now());
     return std::max(left, std::chrono::milliseconds(0));
 }
 
@@ -96,6 +99,7 @@ std::optional<client_core::time_point> client_core::next_care() const {
     std::optional<time_point> when;
     if (const auto next = health_.next_probe()) when = next->when;
     if (options_.discovery.members && !health_.all_down() && (!when || learn_at_ < *when)) when = learn_at_;
+    if (uses_srv() && (!when || look_up_at_ < *when)) when = look_up_at_;
     return when;
 }
 
@@ -109,13 +113,14 @@ asio::awaitable<void> client_core::look_after_endpoints() {
             co_await health_changed_.wait(*when);
             continue;
         }
-        const auto next = health_.next_probe();
-        if (!next || next->when > now) {
+        if (const auto next = health_.next_probe(); next && next->when <= now) {
+            health_.probe_started(next->index, now);
+            co_await probe(next->index);
+        } else if (uses_srv() && look_up_at_ <= now) {
+            co_await refresh_records();
+        } else {
             co_await learn_members();
-            continue;
         }
-        health_.probe_started(next->index, now);
-        co_await probe(next->index);
     }
 }
 

@@ -317,6 +317,7 @@ void watch_hub::failed(const shared_link& l, error why) {
     shared_link gone = ended;
     close(gone);
     const auto now = clock::now();
+    plan_.endpoints(core_.endpoint_count());
     const auto pause = served ? plan_.lost(now, why.code) : plan_.open_failed(now, why.code);
     moved_.notify_all();
     if (why.code == asio::error::operation_aborted) return;

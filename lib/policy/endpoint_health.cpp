@@ -18,19 +18,20 @@ endpoint_health::endpoint_health(std::size_t count, backoff_options options, ran
 }
 
 std::size_t endpoint_health::add() {
+    order_.push_back(all_.size());
     all_.push_back(member{backoff(options_, random_)});
     return all_.size() - 1;
 }
 
 std::optional<std::size_t> endpoint_health::first_up(bool suspects) const noexcept {
-    for (std::size_t i = 0; i < all_.size(); ++i)
+    for (const std::size_t i : order_)
         if (is_up(i) && (suspects || !all_[i].suspect)) return i;
     return std::nullopt;
 }
 
 std::size_t endpoint_health::longest_untried() const noexcept {
     std::size_t best = all_.size();
-    for (std::size_t i = 0; i < all_.size(); ++i)
+    for (const std::size_t i : order_)
         if (!all_[i].retired && (best == all_.size() || all_[i].tried_at < all_[best].tried_at)) best = i;
     return best;
 }
@@ -39,16 +40,22 @@ std::size_t endpoint_health::choose() noexcept {
     if (is_up(current_)) return current_;
     if (const auto up = first_up(false)) return current_ = *up;
     std::optional<std::size_t> up;
-    for (std::size_t i = 0; i < all_.size(); ++i)
+    for (const std::size_t i : order_)
         if (is_up(i) && (!up || all_[i].failed_at < all_[*up].failed_at)) up = i;
     if (up) return current_ = *up;
-    for (std::size_t i = 0; i < all_.size(); ++i)
+    for (const std::size_t i : order_)
         if (all_[i].answers && !all_[i].retired) return i;
     return longest_untried();
 }
 
 void endpoint_health::return_to_first() noexcept {
     if (const auto up = first_up()) current_ = *up;
+}
+
+void endpoint_health::prefer(const std::vector<std::size_t>& first) {
+    order_ = first;
+    for (std::size_t i = 0; i < all_.size(); ++i)
+        if (std::find(first.begin(), first.end(), i) == first.end()) order_.push_back(i);
 }
 
 bool endpoint_health::failed(std::size_t index, time_point began, time_point now) {
@@ -90,6 +97,7 @@ bool endpoint_health::probe_worked(std::size_t index, time_point began, time_poi
 }
 
 std::optional<endpoint_health::probe> endpoint_health::next_probe() const noexcept {
+    if (count() == 0) return std::nullopt;
     if (all_down()) return probe{longest_untried(), outage_probe_at_};
     std::optional<probe> next;
     for (std::size_t i = 0; i < all_.size(); ++i)

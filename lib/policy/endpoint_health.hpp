@@ -11,7 +11,8 @@ namespace dynconf::policy {
 
 /// Which endpoint of a client to use, and when to look again at those that failed. An endpoint is up until something
 /// fails there; then it is ejected, for longer each time, until a call or a probe of it works. Endpoints are numbered in
-/// the configured order. At least one is there and not retired.
+/// the configured order, in which they are preferred until prefer() says otherwise. Once there are any, one at least is
+/// not retired.
 class endpoint_health {
 public:
     using time_point = backoff::time_point;
@@ -22,7 +23,7 @@ public:
 
     /// The current one while it is up. Else the first that is up, which then is the current one; one that only a probe
     /// says to be up comes after those that never failed, for what fails there may be what no probe sees. When none is up:
-    /// one that answered all the same (see `answered`), else the one that was tried the longest time ago.
+    /// one that answered all the same (see `answered`), else the one that was tried the longest time ago. There is one.
     std::size_t choose() noexcept;
     /// Makes the first that is up the current one: a member that came back is returned to.
     void return_to_first() noexcept;
@@ -37,13 +38,17 @@ public:
     /// It served what a member can without a leader: no reason to readmit it, but to prefer it while all are ejected.
     void answered(std::size_t index) noexcept { all_[index].answers = true; }
 
-    /// The ejected endpoint to probe next; none when all are up. While another is up each has times of its own. While
-    /// none is they take turns, and the pause is one for all, so that their number does not multiply the tries.
+    /// Those of `first` are preferred to all others, in that order; the others in that of their numbers.
+    void prefer(const std::vector<std::size_t>& first);
+
+    /// The ejected endpoint to probe next; none when all are up, or none is there. While another is up each has times of
+    /// its own. While none is they take turns, and the pause is one for all, so that their number does not multiply the
+    /// tries.
     std::optional<probe> next_probe() const noexcept;
     /// To be told when a probe begins: the next one is due a longer pause later, whatever becomes of this one.
     void probe_started(std::size_t index, time_point now);
 
-    /// One more endpoint, the last in order, up; its number.
+    /// One more endpoint, the least preferred, up; its number.
     std::size_t add();
     /// It is no longer, or again, to be used. The last one cannot be retired.
     void retire(std::size_t index);
@@ -77,6 +82,7 @@ private:
     backoff_options options_;
     random_source random_;
     std::vector<member> all_;
+    std::vector<std::size_t> order_;   // the numbers, the preferred first
     std::size_t current_ = 0;
     backoff outage_;
     time_point outage_probe_at_{};

@@ -42,6 +42,7 @@ bool member_is_unfit(const error_code& code) noexcept {
     if (code.category() == dynconf_category()) {
         switch (static_cast<errc>(code.value())) {
             case errc::no_endpoint_available:    // a host name without addresses; or for the token alone all were tried
+            case errc::discovery_failed:
             case errc::deadline_exceeded:
             case errc::connection_closed:
             case errc::protocol_mismatch:

@@ -99,7 +99,7 @@ std::chrono::milliseconds watch_plan::pause_after(time_point now, const error_co
     const bool unfit = member_is_unfit(why);
     // A fresh token deserves one try at once. Every endpoint gets one, too; after each round of them comes a pause.
     const bool renew = token_was_refused(why) && !std::exchange(token_renewed_, true);
-    const bool round_over = ++failed_in_row_ % how_.endpoints == 0 || !unfit;
+    const bool round_over = ++failed_in_row_ % std::max<std::size_t>(how_.endpoints, 1) == 0 || !unfit;
     if (round_over && !renew) pause = needs_patience(why) ? jittered(how_.slow_retry) : backoff_.failed(now);
     not_before_ = now + pause;
     return pause;

@@ -20,7 +20,7 @@ public:
         std::chrono::milliseconds rotate_after;
         std::chrono::milliseconds slow_retry;
         std::chrono::milliseconds probe_every;
-        std::size_t endpoints;
+        std::size_t endpoints;   ///< Until endpoints() says otherwise.
     };
     enum class action : std::uint8_t { rest, open, probe };
 
@@ -39,6 +39,8 @@ public:
     /// Another member, or another stream, is to be tried now.
     void suspect() noexcept { suspected_ = true; }
     void probe_soon(time_point now) noexcept;
+    /// There are so many now.
+    void endpoints(std::size_t count) noexcept { how_.endpoints = count; }
 
     void opening(time_point now) noexcept;
     /// The stream that was opened serves every watch it can. `behind`: it has history to send first.

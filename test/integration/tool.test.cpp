@@ -89,6 +89,19 @@ TEST_CASE("dynconf: what is not UTF-8 is shown as base64, which is said", "[tool
     CHECK(other.read("bin/in").at("bin/in").value == bytes);
 }
 
+TEST_CASE("dynconf: endpoints from a domain's records, or words that name it", "[tool][srv]") {
+    // Whatever the name servers of this machine say, or do not: this domain never exists.
+    const program_output none = invoke({"get", "k", "--discovery-srv", "nowhere.invalid", "--dial-timeout", "2s"});
+    CHECK(none.status == 1);
+    INFO(none.err);
+    CHECK(none.err.find("dynconf: range: SRV records of 'nowhere.invalid': ") == 0);
+    const strings environment{"DYNCONF_DISCOVERY_SRV=nowhere.invalid", "DYNCONF_DISCOVERY_SRV_NAME=blue"};
+    CHECK(invoke({"get", "k", "--dial-timeout", "2s"}, {}, environment).err.find("'nowhere.invalid'") != std::string::npos);
+    CHECK(invoke({"get", "k", "--discovery-srv", "no where"}).status == 2);
+    CHECK(invoke({"get", "k", "--discovery-srv-name", "blue"}).status == 2);
+    CHECK(invoke({"status", "--discovery-srv", "nowhere.invalid"}).status == 2);
+}
+
 TEST_CASE("dynconf: exit status and words of a failure, never a secret", "[tool]") {
     REQUIRE_ETCD();
     const program_output refused = invoke({"get", "k", "--endpoints", "127.0.0.1:1", "--command-timeout", "2s"});

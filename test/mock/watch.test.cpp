@@ -126,8 +126,12 @@ TEST_CASE("watch: one that is given up before it was confirmed does not hold up 
     with_client(o, [&](client& c) -> asio::awaitable<void> {
         for (const std::size_t asked : {1u, 2u}) {
             watcher given_up(c, ours());
-            given_up.next([](const error_code&, const watch_batch&) {});
+            asio::cancellation_signal enough;
+            bool ended = false;
+            given_up.next(asio::bind_cancellation_slot(enough.slot(), [&](const error_code&, const watch_batch&) { ended = true; }));
             co_await until([&] { return gateway.count(watch_path) == asked; });
+            enough.emit(asio::cancellation_type::terminal);
+            co_await until([&] { return ended; });
         }
         watcher w(c, ours());
         const std::string got = co_await next_of(w);

@@ -84,6 +84,7 @@ exit_code run_status(const request& asked) {
         asio::io_context io;
         client_options alone = asked.client;
         alone.endpoints = {member.to_string()};
+        alone.discovery = {};
         const result<status_response> r = run(status_of(client(io.get_executor(), alone)), io);
         show(asked.json ? json_lines::status(member.to_string(), r) : text_lines::status(member.to_string(), r));
         if (!r) worst = failed;

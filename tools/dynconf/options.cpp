@@ -17,7 +17,9 @@ namespace dynconf::tool {
 namespace {
 
 struct raw_options {
-    std::string endpoints = "http://127.0.0.1:2379";
+    std::optional<std::string> endpoints;
+    std::string srv;
+    std::string srv_name;
     std::optional<std::string> user;
     std::optional<std::string> password;
     std::string ca_file;
@@ -58,7 +60,10 @@ std::optional<credentials> credentials_of(const raw_options& raw) {
 
 client_options client_options_of(const raw_options& raw, bool lasting) {
     client_options options;
-    options.endpoints = {raw.endpoints};
+    if (raw.endpoints) options.endpoints = {*raw.endpoints};
+    else if (!raw.srv.empty()) options.endpoints.clear();
+    options.discovery.srv = raw.srv;
+    options.discovery.srv_name = raw.srv_name;
     options.auth = credentials_of(raw);
     options.tls.ca_file = raw.ca_file;
     options.connect_timeout = options.tls_timeout = std::chrono::milliseconds(raw.dial_timeout_ms);
@@ -113,9 +118,13 @@ std::variant<request, exit_code> parse_command_line(int argc, const char* const*
         "Keys and values that are not UTF-8 are shown as base64, and are said to be.\n"
         "Exit status: 0 done, 1 failed, 2 the command line was not understood.");
     app.add_option("--endpoints", raw.endpoints,
-           "Where etcd listens: host:port, http(s)://host[:port], unix:///path; a comma-separated list")
-        ->envname("DYNCONF_ENDPOINTS")
-        ->capture_default_str();
+           "Where etcd listens: host:port, http(s)://host[:port], unix:///path; a comma-separated list; "
+           "http://127.0.0.1:2379 by default")
+        ->envname("DYNCONF_ENDPOINTS");
+    app.add_option("--discovery-srv", raw.srv, "Where etcd listens is in the DNS SRV records of this domain")
+        ->envname("DYNCONF_DISCOVERY_SRV");
+    app.add_option("--discovery-srv-name", raw.srv_name, "What follows \"etcd-client-ssl-\" in the name of those records")
+        ->envname("DYNCONF_DISCOVERY_SRV_NAME");
     app.add_option("--user", raw.user, "name[:password] (Env:DYNCONF_USER)");
     app.add_option("--password", raw.password,
         "Better in the environment, where other users do not see it (Env:DYNCONF_PASSWORD)");
@@ -159,6 +168,8 @@ std::variant<request, exit_code> parse_command_line(int argc, const char* const*
     try {
         app.parse(argc, argv);
         asked.client = client_options_of(raw, watch->parsed());
+        if (status->parsed() && asked.client.endpoints.empty())
+            throw CLI::ValidationError("status", "shows each of --endpoints, and does not look up SRV records");
         if (del->parsed() && raw.key.empty() && !(asked.prefix && raw.all))
             throw CLI::ValidationError("del", "an empty key needs --prefix --all, which deletes everything");
     } catch (const CLI::Success& e) {

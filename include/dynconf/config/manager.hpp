@@ -31,7 +31,8 @@ struct manager_options {
     bool strict = false;
     /// How long `start()` waits for etcd before it serves the copy on disk or the environment instead.
     std::chrono::milliseconds start_timeout{10'000};
-    /// For the client that the manager makes of its settings; their endpoints, credentials and CA file come first.
+    /// For the client that the manager makes of its settings; their endpoints, credentials and CA file come first. With
+    /// `discovery.srv` the settings need no endpoint.
     client_options client;
     /// Where values come from in local mode and as a fallback.
     environment_lookup look_up = process_environment();
@@ -49,7 +50,7 @@ struct manager_options {
 class config_manager {
 public:
     /// Follows the etcd that `from` names, or the environment in local mode. Throws std::invalid_argument when the
-    /// settings cannot work: no endpoint or a nonsensical one.
+    /// settings cannot work: no endpoint (and no `discovery.srv`) or a nonsensical one.
     DYNCONF_API config_manager(boost::asio::any_io_executor executor, std::shared_ptr<const schema> what,
                                const settings& from = settings::from_environment(), manager_options options = {});
 

@@ -286,3 +286,34 @@ TEST_CASE("endpoints: some are learned and some retired", "[policy][endpoints]")
     h.retire(1);
     CHECK(h.all_down());
 }
+
+TEST_CASE("endpoints: those that are preferred come first, whatever their numbers", "[policy][endpoints]") {
+    endpoint_health h = up(2);
+    CHECK(h.add() == 2);
+    CHECK(h.add() == 3);
+    h.prefer({3, 1});   // then 0 and 2
+    CHECK(h.choose() == 0);   // the current one is kept
+    h.return_to_first();
+    for (const std::size_t next : {3u, 1u, 0u, 2u}) {
+        CHECK(h.choose() == next);
+        h.failed(next, start + 1s, start + 1s);
+    }
+    CHECK(h.all_down());
+    CHECK(h.choose() == 3);   // all were tried at the same time
+    h.prefer({2});
+    CHECK(h.choose() == 2);
+    CHECK(h.add() == 4);
+    CHECK(h.choose() == 4);
+}
+
+TEST_CASE("endpoints: there may be none yet", "[policy][endpoints]") {
+    endpoint_health h = up(0);
+    CHECK(h.all_down());
+    CHECK(h.count() == 0);
+    CHECK_FALSE(h.next_probe());
+    h.prefer({});
+    CHECK(h.add() == 0);
+    h.retire(0);   // the last one cannot be
+    CHECK(h.choose() == 0);
+    CHECK_FALSE(h.all_down());
+}

@@ -82,6 +82,7 @@ const row rows[] = {
     {errc::watch_ended, other, stop, false, true},
     // every endpoint was tried for the token alone: not the caller's fault either
     {errc::no_endpoint_available, other, stop, false, true},
+    {errc::discovery_failed, other, stop, false, true},
     {boost::asio::error::connection_refused, other, stop, false, true},
     {boost::asio::error::connection_reset, other, stop, false, true},
     {boost::asio::error::host_not_found, other, stop, false, true},

@@ -2,11 +2,12 @@
 
 #include <dynconf/error.hpp>
 
-#include "etcd/spawn.hpp"
 #include "transport/condition.hpp"
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/strand.hpp>
 
 #include <chrono>
 #include <csignal>
@@ -15,19 +16,19 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 
-namespace dynconf::detail {
-
-namespace asio = boost::asio;
+namespace dynconf::transport {
 
 /// What a thread of its own and the coroutine that waits for it share.
 template <class T> struct offloaded {
     std::mutex mutex;
-    std::optional<etcd::strand> reply_to;   // nothing: nobody waits any more, and the executor may be gone
+    std::optional<asio::strand<asio::any_io_executor>> reply_to;   // nothing: nobody waits any more, and the executor may be gone
     std::optional<result<T>> answer;        // strand
-    transport::condition* woken = nullptr;  // strand
+    condition* woken = nullptr;             // strand
 
     void forget() {
         const std::lock_guard lock(mutex);
@@ -53,10 +54,10 @@ inline void start_thread(std::function<void()> body) {
 
 /// Runs `work`, which blocks, on a short-lived thread of its own, and waits for its answer on `on`, where `woken` belongs
 /// to. Past `limit` (which may be moved while `woken` is notified), or when cancelled, the thread is left to itself and its
-/// answer is dropped: `deadline_exceeded`. What `work` throws is an error.
+/// answer is dropped: `deadline_exceeded`, with `late` as its detail. What `work` throws is an error.
 template <class T>
-asio::awaitable<result<T>> offload(etcd::strand on, transport::condition& woken, std::function<result<T>()> work,
-                                   const std::chrono::steady_clock::time_point& limit) {
+asio::awaitable<result<T>> offload(asio::strand<asio::any_io_executor> on, condition& woken, std::function<result<T>()> work,
+                                   const std::chrono::steady_clock::time_point& limit, std::string_view late) {
     const auto shared = std::make_shared<offloaded<T>>();
     shared->reply_to = std::move(on);
     shared->woken = &woken;
@@ -89,11 +90,11 @@ asio::awaitable<result<T>> offload(etcd::strand on, transport::condition& woken,
     }
     if (thrown) co_return to_error(thrown);
     while (!shared->answer && std::chrono::steady_clock::now() < limit) {
-        if (co_await transport::was_cancelled()) break;
+        if (co_await was_cancelled()) break;
         co_await woken.wait(limit);
     }
     if (shared->answer) co_return std::move(*shared->answer);
-    co_return error{errc::deadline_exceeded, "the disk does not answer"};
+    co_return error{errc::deadline_exceeded, std::string(late)};
 }
 
-}  // namespace dynconf::detail
+}  // namespace dynconf::transport

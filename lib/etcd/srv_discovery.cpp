@@ -1,0 +1,136 @@
+#include "etcd/client_core.hpp"
+
+#include "transport/offload.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <string>
+#include <utility>
+
+// The part of the core that finds endpoints by DNS SRV records.
+
+namespace dynconf::etcd {
+
+namespace {
+
+/// More than any cluster has; what a forged answer can make a client connect to.
+constexpr std::size_t most_records = 64;
+
+std::string records_of(const discovery_options& how) { return "SRV records of '" + how.srv + "'"; }
+
+}  // namespace
+
+asio::awaitable<result<void>> client_core::have_endpoint(std::string_view what_for, bool background, time_point due) {
+    const std::size_t before = looked_up_;
+    while (uses_srv() && health_.all_down() && looked_up_ == before) {
+        // Where there are some, look-ups are paced; and background work leaves them to the prober.
+        const bool too_soon = clock::now() < look_up_at_;
+        if (health_.count() != 0 ? background || too_soon : background && too_soon) break;
+        if (clock::now() >= due)
+            co_return error{errc::deadline_exceeded, std::string(what_for) + ": " + records_of(options_.discovery) + ": no answer yet"};
+        if (looking_up_) co_await health_changed_.wait(due);
+        else co_await look_up(due);
+        if (co_await transport::was_cancelled()) co_return error{asio::error::operation_aborted, std::string(what_for)};
+    }
+    if (health_.count() == 0) co_return error{last_failure_.code, std::string(what_for) + ": " + last_failure_.detail};
+    co_return result<void>();
+}
+
+asio::awaitable<void> client_core::look_up(time_point due) {
+    struct turn {
+        explicit turn(client_core& of) : core(of) { core.looking_up_ = true; }
+        turn(const turn&) = delete;
+        turn& operator=(const turn&) = delete;
+        ~turn() {
+            core.looking_up_ = false;
+            core.health_changed_.notify_all();
+        }
+        client_core& core;
+    };
+    const turn mine(*this);
+    const policy::srv_names names(options_.discovery.srv, options_.discovery.srv_name);
+    const std::string late = records_of(options_.discovery) + ": no answer in time";
+    const time_point limit = std::min(clock::now() + options_.connect_timeout, due);
+    std::function<result<policy::srv_found>()> work = [names, servers = name_servers_, secure = is_secure()] {
+        const auto look_up = [&servers](const std::string& service) { return transport::look_up_srv(service, servers); };
+        return policy::find_srv(names, secure, look_up);
+    };
+    auto found = co_await transport::offload<policy::srv_found>(strand_, health_changed_, std::move(work), limit, late);
+    if (co_await transport::was_cancelled()) co_return;
+    const time_point now = clock::now();
+    result<void> taken = found ? take(*found) : result<void>(found.error());
+    if (!taken) {
+        if (now >= due) co_return;   // that was the caller's time, not the servers'
+        error why = taken.error();
+        if (why.code != errc::discovery_failed && why.code != errc::deadline_exceeded)   // there was no thread for it
+            why.detail = records_of(options_.discovery) + ": " + why.message();
+        why.code = errc::discovery_failed;
+        if (health_.count() == 0) last_failure_ = why;
+        log(log_level::warning, "discovery_failed", why.message(), {{"cause", why.message()}});
+    }
+    ++looked_up_;
+    if (taken && !health_.all_down()) {
+        look_up_pauses_.succeeded(now);
+        look_up_at_ = now + refresh_in();
+    } else {
+        look_up_at_ = now + look_up_pauses_.failed(now);
+    }
+}
+
+result<void> client_core::take(const policy::srv_found& found) {
+    std::vector<policy::srv_record> sorted = found.records;
+    std::sort(sorted.begin(), sorted.end());
+    if (sorted != records_ || found.secure != is_secure()) {   // else the places that were drawn are kept
+        std::vector<endpoint> usable;
+        std::vector<policy::srv_record> all = policy::in_order(sorted, random_);
+        if (all.size() > most_records) all.resize(most_records);
+        for (const policy::srv_record& r : all) {
+            const std::string url = (found.secure ? "https://" : "http://") + r.target + ":" + std::to_string(r.port);
+            auto e = endpoint::parse(url);
+            if (!e)
+                log(log_level::info, "endpoint_not_used", e.error().message(), {{"cause", e.error().message()}, {"endpoint", url}});
+            else if (std::find(usable.begin(), usable.end(), *e) == usable.end()) usable.push_back(std::move(*e));
+        }
+        if (usable.empty()) return error{errc::discovery_failed, records_of(options_.discovery) + ": none names an endpoint"};
+        records_ = std::move(sorted);
+        from_srv_ = std::move(usable);
+    }
+    const bool nobody = health_.all_down();   // who could say to which cluster a new one has to belong
+    std::vector<std::size_t> order;
+    for (std::size_t i = 0; i < configured_; ++i) order.push_back(i);
+    for (const endpoint& e : from_srv_) {
+        const bool is_first = pools_.empty();
+        const std::size_t index = number_of(e);
+        if (std::find(order.begin(), order.end(), index) == order.end()) order.push_back(index);
+        if (is_first || (nobody && health_.is_retired(index))) learned(index);
+    }
+    health_.prefer(order);
+    if (nobody) retire_unlisted();
+    return {};
+}
+
+asio::awaitable<void> client_core::refresh_records() {
+    if (looking_up_) {   // a call does
+        co_await health_changed_.wait();
+        co_return;
+    }
+    co_await look_up(time_point::max());
+    if (co_await transport::was_cancelled()) co_return;
+    const auto waits = [this](const endpoint& e) { return health_.is_retired(number_of(e)); };
+    if (!health_.all_down() && std::any_of(from_srv_.begin(), from_srv_.end(), waits)) {
+        const std::size_t current = health_.choose();
+        const time_point began = clock::now();
+        auto mine = co_await status_of(current);
+        if (co_await transport::was_cancelled()) co_return;
+        if (!mine) {
+            report_failure(current, began, mine.error());
+            look_up_at_ = clock::now() + look_up_pauses_.failed(clock::now());
+            co_return;
+        }
+        const std::vector<endpoint> listed = from_srv_;   // a call may replace them meanwhile
+        if (!co_await admit(listed, mine->header.cluster_id)) co_return;
+    }
+    retire_unlisted();
+}
+
+}  // namespace dynconf::etcd
