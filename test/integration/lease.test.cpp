@@ -196,7 +196,7 @@ TEST_CASE("lease: all leases of a client are kept alive by one request", "[lease
     const double before = renewals(etcd);
     const auto connections = wire.accepted();
     CHECK(becomes_true([&] { return renewals(etcd) >= before + 4 * count; }));
-    CHECK(wire.accepted() <= connections + 12);
+    CHECK(wire.accepted() <= connections + count / 3);   // a few; one for each lease would be 1200
     for (keeping& k : all) CHECK_FALSE(k.lost());
     for (keeping& k : all) k.cancel();
 }
