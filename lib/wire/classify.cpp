@@ -89,6 +89,9 @@ error classify(unsigned http_status, std::string_view body) {
     reader.write(body);
     // The status says that this is an error: words without a code are as good.
     const server_fault fault = reader.fault().value_or(server_fault{0, reader.message()});
+    // What the gateway says of a path that it does not know; etcd itself has longer texts.
+    if (http_status == 404 && quote(fault.message.empty() ? body : fault.message) == "Not Found")
+        return {make_error_code(errc::not_supported), "Not Found"};
     if (const auto code = code_of(fault)) return {*code, quote(fault.message)};
     return classify_text(http_status, fault.message.empty() ? body : fault.message);
 }
