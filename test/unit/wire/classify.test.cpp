@@ -145,7 +145,7 @@ TEST_CASE("what the recorded servers refused") {
         {"err-txn-lease-nf", server_errc::lease_not_found},
         {"err-txn-put-nokey", server_errc::empty_key},
         {"err-txn-too-many", server_errc::too_many_ops},
-        {"err-unknown-path", grpc_errc::not_found},
+        {"err-unknown-path", errc::not_supported},
         {"err-unknown-root", errc::gateway_disabled},
         {"grpc-timeout-504", grpc_errc::deadline_exceeded},
         {"health-noleader", grpc_errc::unavailable},
