@@ -25,7 +25,8 @@ struct call_options {
 
 /// The connection to one etcd cluster: endpoints, sessions, token. A handle; copies share the same core, and operations
 /// under way keep it alive. Does nothing until a facet (`kv`, `watcher`, `maintenance`, `mirror`) asks for something, and
-/// has no thread of its own: all its work runs on a strand of `executor`. Safe to use from any thread.
+/// has no thread of its own: all its work runs on a strand of `executor`. Safe to use from any thread. As with Asio's own
+/// objects, the context of `executor` has to outlive the client and all that was made of it.
 ///
 /// Fork: with no thread running the io_context, call its notify_fork() before and after, as Asio wants it. Then exactly one
 /// of the two processes may go on with the client and all that was made of it, parent or child: both hold the same

@@ -80,7 +80,7 @@ struct client_options {
     std::chrono::milliseconds created_timeout{5'000};   ///< Until a watch is confirmed, and again for each further one of a stream.
 
     /// What a mirror calls current is at most this much older than etcd; at least 1 s. While a watch is open, one small
-    /// read is sent each half of it, for each 64 mirrors whose keys rest while the store moves on.
+    /// read is sent each half of it; one for each 64 mirrors, where the store moves on and their keys do not.
     std::chrono::milliseconds max_staleness{30'000};
     /// The watch stream is replaced by a new one about this often (20 % at random), without a gap: that renews its token,
     /// rechecks its permission and returns to a better endpoint.
