@@ -2,8 +2,12 @@
 
 // All of dynconf. Each header also stands alone.
 
+#include <dynconf/auth.hpp>
+#include <dynconf/capabilities.hpp>
 #include <dynconf/claim.hpp>
 #include <dynconf/client.hpp>
+#include <dynconf/cluster.hpp>
+#include <dynconf/condition.hpp>
 #include <dynconf/config/control_unit.hpp>
 #include <dynconf/config/declared_schema.hpp>
 #include <dynconf/config/manager.hpp>

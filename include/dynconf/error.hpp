@@ -28,6 +28,7 @@ enum class errc {
     connection_closed,        ///< The peer closed before the answer was complete.
     protocol_mismatch,        ///< Closed without a byte, or not HTTP/1.1: TLS against plain, or a gRPC-only port.
     gateway_disabled,         ///< An etcd that does not serve the JSON gateway ("404 page not found").
+    not_supported,            ///< The server has no such call: an older etcd.
     // what came back
     malformed_response,       ///< Not what etcd sends; the detail quotes the start.
     response_too_large,       ///< Past the client's limit for one body or one stream message.

@@ -2,11 +2,11 @@
 
 #include <dynconf/client.hpp>
 #include <dynconf/detail/export.hpp>
+#include <dynconf/detail/facet.hpp>
 #include <dynconf/detail/initiate.hpp>
 #include <dynconf/txn.hpp>
 #include <dynconf/types.hpp>
 
-#include <memory>
 #include <string>
 #include <utility>
 
@@ -15,10 +15,11 @@ namespace dynconf {
 /// Keys and values. A handle; safe to use from any thread.
 ///
 /// Every operation completes with `void(error_code, Response)`, or throws `exception` with the default token. Reads are
-/// repeated on other endpoints within `client_options::total_timeout`; they take `terminal` and `total` cancellation. A
-/// write is repeated only when etcd surely did not execute it, and takes `terminal` cancellation. Whether a write that failed
-/// or was cancelled may have been executed is in `error::in_doubt`; with `as_outcome` for a token it is in the type.
-class kv {
+/// repeated on other endpoints within `client_options::total_timeout` (see `with_timeout`); they take `terminal` and `total`
+/// cancellation. A write is repeated only when etcd surely did not execute it, and takes `terminal` cancellation. Whether a
+/// write that failed or was cancelled may have been executed is in `error::in_doubt`; with `as_outcome` for a token it is in
+/// the type.
+class kv : public detail::facet<kv> {
 public:
     DYNCONF_API explicit kv(const client& c);
 
@@ -27,8 +28,8 @@ public:
     template <class Token = default_token>
     auto range(key_range keys, range_options options = {}, Token&& token = {}) {
         return detail::initiate<range_response>(std::forward<Token>(token),
-            [c = core_, keys = std::move(keys), options](detail::erased_handler<range_response> h) mutable {
-                start_range(c, std::move(keys), options, std::move(h));
+            [from = origin_, keys = std::move(keys), options](detail::erased_handler<range_response> h) mutable {
+                start_range(from, std::move(keys), options, std::move(h));
             });
     }
 
@@ -37,8 +38,8 @@ public:
     template <class Token = default_token>
     auto range_pages(key_range keys, range_options options = {}, Token&& token = {}) {
         return detail::initiate<range_response>(std::forward<Token>(token),
-            [c = core_, keys = std::move(keys), options](detail::erased_handler<range_response> h) mutable {
-                start_range_pages(c, std::move(keys), options, std::move(h));
+            [from = origin_, keys = std::move(keys), options](detail::erased_handler<range_response> h) mutable {
+                start_range_pages(from, std::move(keys), options, std::move(h));
             });
     }
 
@@ -46,8 +47,8 @@ public:
     template <class Token = default_token>
     auto put(std::string key, std::string value, put_options options = {}, Token&& token = {}) {
         return detail::initiate_write<put_response>(std::forward<Token>(token),
-            [c = core_, key = std::move(key), value = std::move(value), options](detail::erased_handler<put_response> h) mutable {
-                start_put(c, std::move(key), std::move(value), options, std::move(h));
+            [from = origin_, key = std::move(key), value = std::move(value), options](detail::erased_handler<put_response> h) mutable {
+                start_put(from, std::move(key), std::move(value), options, std::move(h));
             });
     }
 
@@ -55,8 +56,8 @@ public:
     template <class Token = default_token>
     auto delete_range(key_range keys, delete_options options = {}, Token&& token = {}) {
         return detail::initiate_write<delete_response>(std::forward<Token>(token),
-            [c = core_, keys = std::move(keys), options](detail::erased_handler<delete_response> h) mutable {
-                start_delete_range(c, std::move(keys), options, std::move(h));
+            [from = origin_, keys = std::move(keys), options](detail::erased_handler<delete_response> h) mutable {
+                start_delete_range(from, std::move(keys), options, std::move(h));
             });
     }
 
@@ -64,20 +65,18 @@ public:
     template <class Token = default_token>
     auto commit(txn what, Token&& token = {}) {
         return detail::initiate_write<txn_response>(std::forward<Token>(token),
-            [c = core_, what = std::move(what)](detail::erased_handler<txn_response> h) mutable {
-                start_commit(c, std::move(what), std::move(h));
+            [from = origin_, what = std::move(what)](detail::erased_handler<txn_response> h) mutable {
+                start_commit(from, std::move(what), std::move(h));
             });
     }
 
 private:
-    using core = std::shared_ptr<etcd::client_core>;
-    DYNCONF_API static void start_range(core, key_range, range_options, detail::erased_handler<range_response>);
-    DYNCONF_API static void start_range_pages(core, key_range, range_options, detail::erased_handler<range_response>);
-    DYNCONF_API static void start_put(core, std::string, std::string, put_options, detail::erased_handler<put_response>);
-    DYNCONF_API static void start_delete_range(core, key_range, delete_options, detail::erased_handler<delete_response>);
-    DYNCONF_API static void start_commit(core, txn, detail::erased_handler<txn_response>);
-
-    core core_;
+    using origin = detail::call_origin;
+    DYNCONF_API static void start_range(origin, key_range, range_options, detail::erased_handler<range_response>);
+    DYNCONF_API static void start_range_pages(origin, key_range, range_options, detail::erased_handler<range_response>);
+    DYNCONF_API static void start_put(origin, std::string, std::string, put_options, detail::erased_handler<put_response>);
+    DYNCONF_API static void start_delete_range(origin, key_range, delete_options, detail::erased_handler<delete_response>);
+    DYNCONF_API static void start_commit(origin, txn, detail::erased_handler<txn_response>);
 };
 
 }  // namespace dynconf

@@ -80,6 +80,21 @@ void client_core::log(log_level level, std::string_view event, std::string text,
     events_.write(level, event, std::move(text), fields, clock::now());
 }
 
+std::vector<std::size_t> client_core::endpoints() const {
+    std::vector<std::size_t> all;
+    for (std::size_t i = 0; i < pools_.size(); ++i)
+        if (!health_.is_retired(i)) all.push_back(i);
+    return all;
+}
+
+std::optional<std::size_t> client_core::find_endpoint(std::string_view text) const {
+    const auto wanted = endpoint::parse(text);
+    if (!wanted) return std::nullopt;
+    for (const std::size_t i : endpoints())
+        if (pools_[i]->to() == *wanted) return i;
+    return std::nullopt;
+}
+
 asio::awaitable<bool> client_core::sleep(std::chrono::milliseconds d) {
     if (co_await transport::was_cancelled()) co_return false;
     asio::steady_timer timer(strand_, d);
@@ -91,7 +106,7 @@ std::string client_core::request(const call& what, std::string_view body, const 
                                  std::chrono::milliseconds limit) const {
     std::string text;
     text.reserve(320 + token.size() + body.size());
-    text.append("POST ").append(what.path).append(" HTTP/1.1\r\nHost: ").append(to.authority());
+    text.append(what.get ? "GET " : "POST ").append(what.path).append(" HTTP/1.1\r\nHost: ").append(to.authority());
     text.append("\r\nContent-Type: application/json\r\nContent-Length: ").append(std::to_string(body.size()));
     if (!token.empty()) text.append("\r\nAuthorization: ").append(token);   // bare: "Bearer" is refused before 3.5.32
     if (what.many_messages) text.append("\r\nConnection: close");
@@ -108,7 +123,8 @@ asio::awaitable<boost::system::result<void, client_core::failure>> client_core::
     if (!session) co_return failure{stage::not_sent, session.error()};
     transport::http_session& http = **session;
 
-    const auto limit = std::min<clock::duration>(options_.request_timeout, due - clock::now());
+    const clock::duration left = due - clock::now();
+    const auto limit = what.long_running ? left : std::min<clock::duration>(options_.request_timeout, left);
     const auto limit_ms = std::chrono::duration_cast<std::chrono::milliseconds>(limit);
     if (limit_ms.count() <= 0) co_return failure{stage::not_sent, {errc::deadline_exceeded, {}}};
     http.expires_at(clock::now() + limit);
@@ -216,7 +232,7 @@ asio::awaitable<result<client_core::tried>> client_core::try_once(std::optional<
 }
 
 asio::awaitable<result<void>> client_core::perform(const call& what, const std::string& body, reply& answer) {
-    const time_point due = clock::now() + options_.total_timeout;
+    const time_point due = what.due.value_or(clock::now() + options_.total_timeout);
     policy::backoff pauses(options_.backoff, random_);
     std::map<std::size_t, std::string> causes;   // by endpoint, the last of each
     for (std::size_t tries = 1;; ++tries) {

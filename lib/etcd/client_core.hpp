@@ -53,6 +53,12 @@ struct call {
     /// when it begins to answer (up to 256 KiB), so that the later ones would now and then be lost; not on a connection
     /// that is to be closed afterwards.
     bool many_messages = false;
+    /// When it has to be done with all its tries; none: client_options::total_timeout from its start.
+    std::optional<std::chrono::steady_clock::time_point> due = std::nullopt;
+    /// One try may take all of that time: the member itself has much to do.
+    bool long_running = false;
+    /// A GET without a body, of what etcd itself serves beside the gateway.
+    bool get = false;
 };
 
 /// Says which call of whom failed.
@@ -88,10 +94,10 @@ public:
         co_return std::move(answer.message);
     }
 
-    /// The same as unary() for an answer that is more than one message.
-    asio::awaitable<result<void>> exchange(const call& what, const std::string& body, reply& answer) {
-        return perform(what, body, answer);
-    }
+    /// The same for what is no message. `what`, `body` and `answer` have to live until it is done.
+    asio::awaitable<result<void>> perform(const call& what, const std::string& body, reply& answer);
+    asio::awaitable<result<void>> perform_at(std::size_t index, const call& what, const std::string& body, reply& answer,
+                                             clock::time_point due);
 
     /// One try, no longer than `limit`, at the endpoint to choose: after a failure that is another one, if one is up.
     asio::awaitable<result<void>> try_once_at_best(const call& what, const std::string& body, reply& answer,
@@ -135,6 +141,12 @@ public:
     bool has_credentials() const noexcept { return tokens_.has_credentials(); }
     /// The number of endpoints in use; they are numbered from 0, but need not be consecutive.
     std::size_t endpoint_count() const noexcept { return health_.count(); }
+    std::vector<std::size_t> endpoints() const;
+    /// Looks the records up where no endpoint is usable. An error where there is none even then.
+    asio::awaitable<result<void>> have_endpoint(std::string_view what_for, bool background, clock::time_point due);
+    std::string endpoint_name(std::size_t index) const { return pools_[index]->to().to_string(); }
+    /// Of those in use the one that is written so.
+    std::optional<std::size_t> find_endpoint(std::string_view text) const;
 
     /// True at once unless all endpoints are down, else as soon as one is not; false when cancelled. Background work waits
     /// here instead of pausing, so that a cluster that is away sees the tries of one prober, however much waits for it.
@@ -175,9 +187,6 @@ private:
         error why;
     };
 
-    asio::awaitable<result<void>> perform(const call& what, const std::string& body, reply& answer);
-    asio::awaitable<result<void>> perform_at(std::size_t index, const call& what, const std::string& body, reply& answer,
-                                             time_point due);
     /// What became of a try whose token was good, or no longer to be renewed.
     struct tried {
         std::size_t index;
@@ -203,7 +212,7 @@ private:
     asio::awaitable<result<status_response>> status_of(std::size_t index);
 
     asio::awaitable<void> learn_members();
-    std::vector<endpoint> usable(const std::vector<wire::member>& members) const;
+    std::vector<endpoint> usable(const std::vector<member>& members) const;
     /// https is in use: no plain endpoint is taken up any more.
     bool is_secure() const;
     std::size_t number_of(const endpoint& e);
@@ -214,8 +223,6 @@ private:
     void retire_unlisted();
 
     bool uses_srv() const noexcept { return !options_.discovery.srv.empty(); }
-    /// Looks the records up where no endpoint is usable. An error where there is none even then.
-    asio::awaitable<result<void>> have_endpoint(std::string_view what_for, bool background, time_point due);
     /// For when nobody else does. `looked_up_` tells whether it came to an end.
     asio::awaitable<void> look_up(time_point due);
     /// An error where none of them can be used; then nothing has changed.

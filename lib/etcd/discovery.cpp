@@ -11,10 +11,10 @@
 namespace dynconf::etcd {
 
 /// Of learners and of members that are not started nobody is served, and 0.0.0.0 is nobody's address.
-std::vector<endpoint> client_core::usable(const std::vector<wire::member>& members) const {
+std::vector<endpoint> client_core::usable(const std::vector<member>& members) const {
     const bool secure = is_secure();
     std::vector<endpoint> all;
-    for (const wire::member& m : members) {
+    for (const member& m : members) {
         if (m.is_learner || m.name.empty()) continue;
         for (const std::string& url : m.client_urls) {
             auto e = endpoint::parse(url);
@@ -58,7 +58,7 @@ asio::awaitable<void> client_core::learn_members() {
     what.needs_leader = false;
     what.background = true;
     const std::string body = "{}";
-    auto answer = co_await unary<wire::member_list_response>(what, body);
+    auto answer = co_await unary<member_list_response>(what, body);
     if (!answer) {
         if (co_await transport::was_cancelled()) learn_at_ = begun_at;
         else log(log_level::warning, "discovery_failed", answer.error().message(), {{"cause", answer.error().message()}});

@@ -1,8 +1,7 @@
 #include <dynconf/kv.hpp>
 
-#include "etcd/client_access.hpp"
 #include "etcd/range_pages.hpp"
-#include "etcd/spawn.hpp"
+#include "etcd/start_call.hpp"
 #include "wire/requests.hpp"
 
 #include <utility>
@@ -12,51 +11,37 @@ namespace dynconf {
 namespace asio = boost::asio;
 using etcd::cancels;
 using policy::safety;
-using shared_core = std::shared_ptr<etcd::client_core>;
 
-kv::kv(const client& c) : core_(detail::client_access::core(c)) {}
+kv::kv(const client& c) : facet(c) {}
 
-void kv::start_range(core c, key_range keys, range_options options, detail::erased_handler<range_response> h) {
-    auto body = [keys = std::move(keys), options](shared_core self) -> asio::awaitable<result<range_response>> {
-        co_return co_await etcd::range_once(*self, keys, options);
+void kv::start_range(origin from, key_range keys, range_options options, detail::erased_handler<range_response> h) {
+    auto body = [keys = std::move(keys), options](etcd::client_core& core, const auto& due) -> asio::awaitable<result<range_response>> {
+        co_return co_await etcd::range_once(core, keys, options, etcd::limits_of(due));
     };
-    etcd::spawn<range_response>(c->executor(), c, std::move(h), cancels::total, std::move(body));
+    etcd::start<range_response>(from, cancels::total, std::move(h), std::move(body));
 }
 
-void kv::start_range_pages(core c, key_range keys, range_options options, detail::erased_handler<range_response> h) {
-    auto body = [keys = std::move(keys), options](shared_core self) -> asio::awaitable<result<range_response>> {
-        co_return co_await etcd::range_pages(*self, keys, options);
+void kv::start_range_pages(origin from, key_range keys, range_options options, detail::erased_handler<range_response> h) {
+    auto body = [keys = std::move(keys), options](etcd::client_core& core, const auto& due) -> asio::awaitable<result<range_response>> {
+        co_return co_await etcd::range_pages(core, keys, options, etcd::limits_of(due));
     };
-    etcd::spawn<range_response>(c->executor(), c, std::move(h), cancels::total, std::move(body));
+    etcd::start<range_response>(from, cancels::total, std::move(h), std::move(body));
 }
 
-namespace {
-
-/// A call whose body is ready: no part of the caller's arguments is needed any more.
-template <class Response>
-void start_call(const shared_core& c, etcd::call what, std::string body, cancels how, detail::erased_handler<Response> h) {
-    auto run = [what, body = std::move(body)](shared_core self) -> asio::awaitable<result<Response>> {
-        co_return co_await self->unary<Response>(what, body);
-    };
-    etcd::spawn<Response>(c->executor(), c, std::move(h), how, std::move(run));
+void kv::start_put(origin from, std::string key, std::string value, put_options options, detail::erased_handler<put_response> h) {
+    etcd::start_call(from, {"put", "/v3/kv/put", safety::at_most_once}, wire::put_request(key, value, options),
+                     cancels::terminal_only, std::move(h));
 }
 
-}  // namespace
-
-void kv::start_put(core c, std::string key, std::string value, put_options options, detail::erased_handler<put_response> h) {
-    start_call(c, {"put", "/v3/kv/put", safety::at_most_once}, wire::put_request(key, value, options), cancels::terminal_only,
-               std::move(h));
+void kv::start_delete_range(origin from, key_range keys, delete_options options, detail::erased_handler<delete_response> h) {
+    etcd::start_call(from, {"delete_range", "/v3/kv/deleterange", safety::at_most_once}, wire::delete_range_request(keys, options),
+                     cancels::terminal_only, std::move(h));
 }
 
-void kv::start_delete_range(core c, key_range keys, delete_options options, detail::erased_handler<delete_response> h) {
-    start_call(c, {"delete_range", "/v3/kv/deleterange", safety::at_most_once}, wire::delete_range_request(keys, options),
-               cancels::terminal_only, std::move(h));
-}
-
-void kv::start_commit(core c, txn what, detail::erased_handler<txn_response> h) {
+void kv::start_commit(origin from, txn what, detail::erased_handler<txn_response> h) {
     const bool reads = what.read_only();
-    start_call(c, {"txn", "/v3/kv/txn", reads ? safety::repeatable : safety::at_most_once}, wire::txn_request(what),
-               reads ? cancels::total : cancels::terminal_only, std::move(h));
+    etcd::start_call(from, {"txn", "/v3/kv/txn", reads ? safety::repeatable : safety::at_most_once}, wire::txn_request(what),
+                     reads ? cancels::total : cancels::terminal_only, std::move(h));
 }
 
 }  // namespace dynconf

@@ -16,9 +16,12 @@ asio::awaitable<result<range_response>> range_once(client_core& core, const key_
     what.path = "/v3/kv/range";
     what.needs_leader = !options.serializable;
     what.background = who == asked_by::library;
-    if (!limits) co_return co_await core.unary<range_response>(what, body);
+    if (!limits || !limits->endpoint) {
+        if (limits) what.due = limits->due;
+        co_return co_await core.unary<range_response>(what, body);
+    }
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(limits->due - client_core::clock::now());
-    co_return co_await core.unary_at<range_response>(limits->endpoint, what, body, left);
+    co_return co_await core.unary_at<range_response>(*limits->endpoint, what, body, left);
 }
 
 asio::awaitable<result<range_response>> range_pages(client_core& core, key_range keys, range_options options,

@@ -9,11 +9,16 @@
 
 namespace dynconf::etcd {
 
-/// A read that may not take long: at one endpoint, without a repetition, until `due` at most.
+/// A read that may not take long: until `due` at most; with an endpoint, at that one and without a repetition.
 struct brief {
-    std::size_t endpoint;
+    std::optional<std::size_t> endpoint;
     std::chrono::steady_clock::time_point due;
 };
+
+inline std::optional<brief> limits_of(const std::optional<std::chrono::steady_clock::time_point>& due) {
+    if (!due) return std::nullopt;
+    return brief{std::nullopt, *due};
+}
 
 /// See call::background.
 enum class asked_by : bool { caller, library };

@@ -25,7 +25,7 @@ public:
     }
 
     bool on_body(std::string_view piece) override {
-        if (status_ == ok) {
+        if (takes(status_)) {
             refused_ = !write(piece);
             return !refused_;
         }
@@ -38,11 +38,12 @@ public:
 
     /// To be asked once the exchange is complete, or was refused.
     result<void> finish() {
-        if (status_ == ok) return take();
+        if (takes(status_)) return take();
         return wire::classify(status_, refusal_);
     }
 
 protected:
+    virtual bool takes(unsigned status) const noexcept { return status == ok; }
     virtual void restart() = 0;
     virtual bool write(std::string_view piece) = 0;
     virtual result<void> take() = 0;

@@ -27,7 +27,12 @@ std::optional<error_code> code_of_words(std::string_view words) {
     return std::nullopt;
 }
 
+// What the gateway says of a path that it does not know; etcd itself has longer texts.
+constexpr std::string_view unknown_path = "Not Found";
+
 std::optional<error_code> code_of(const server_fault& fault) {
+    if (fault.grpc_code == static_cast<int>(grpc_errc::not_found) && fault.message == unknown_path)
+        return make_error_code(errc::not_supported);
     const auto by_words = code_of_words(fault.message);
     if (by_words && by_words->category() == server_category()) return by_words;
     // "unknown" is what a lost status looks like: the words know better.
@@ -67,6 +72,7 @@ error classify_text(unsigned http_status, std::string_view body) {
     // Go's own "not found" page: this port serves HTTP, but nothing below /v3.
     if (http_status == 404 && body.find("404 page not found") != std::string_view::npos)
         return {make_error_code(errc::gateway_disabled), quote(body)};
+    if (http_status == 404 && quote(body) == unknown_path) return {make_error_code(errc::not_supported), quote(body)};
     if (const auto code = code_of_words(body)) return {*code, quote(body)};
     if (http_status == 200) {
         return {make_error_code(errc::malformed_response),

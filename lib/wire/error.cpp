@@ -21,6 +21,7 @@ std::string_view own_text(errc code) noexcept {
     case errc::protocol_mismatch:
         return "the server does not speak HTTP/1.1 here (TLS against plain, or a gRPC-only port?)";
     case errc::gateway_disabled: return "the server does not offer etcd's JSON gateway (--enable-grpc-gateway)";
+    case errc::not_supported: return "the server has no such call (an older etcd?)";
     case errc::malformed_response: return "not an answer of etcd";
     case errc::response_too_large: return "the answer is larger than the client allows";
     case errc::unexpected_status: return "unexpected HTTP status";

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <dynconf/cluster_types.hpp>
 #include <dynconf/types.hpp>
 
 #include <cstdint>
@@ -38,6 +39,33 @@ struct authenticate_response {
     std::string token;
 };
 
+struct auth_status_response {
+    response_header header;
+    bool enabled = false;
+    std::uint64_t auth_revision = 0;
+};
+
+struct role_names_response {   // of a user, or all
+    response_header header;
+    std::vector<std::string> roles;
+};
+
+struct user_list_response {
+    response_header header;
+    std::vector<std::string> users;
+};
+
+struct granted_permission {
+    std::string type;        // READ when it is empty
+    std::string key;
+    std::string range_end;
+};
+
+struct role_get_response {
+    response_header header;
+    std::vector<granted_permission> permissions;
+};
+
 struct lease_grant_response {
     response_header header;
     lease_id id = 0;
@@ -68,18 +96,28 @@ struct lease_leases_response {
     std::vector<lease_entry> leases;
 };
 
-struct member {
-    std::string name;                        // empty: not started yet
-    std::vector<std::string> client_urls;    // as configured: may be none, 0.0.0.0, or without a gateway
-    bool is_learner = false;
+struct alarm_entry {
+    std::uint64_t member_id = 0;
+    std::string alarm;       // NOSPACE, CORRUPT
 };
 
-struct member_list_response {
+struct alarm_response {
     response_header header;
-    std::vector<member> members;
+    std::vector<alarm_entry> alarms;
 };
 
-struct header_only_response {   // lease revoke, compaction
+/// A piece of a database.
+struct snapshot_response {
+    std::uint64_t remaining_bytes = 0;
+    std::string blob;
+};
+
+struct health_response {     // GET /health
+    std::string health;      // "true"
+    std::string reason;
+};
+
+struct header_only_response {   // lease revoke, compaction, changes of users and roles
     response_header header;
 };
 

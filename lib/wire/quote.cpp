@@ -39,6 +39,15 @@ void append_escaped(std::string& out, std::string_view bytes) {
 
 }  // namespace
 
+bool is_utf8(std::string_view text) noexcept {
+    while (!text.empty()) {
+        const std::size_t n = sequence_length(text);
+        if (n == 0) return false;
+        text.remove_prefix(n);
+    }
+    return true;
+}
+
 std::string quote(std::string_view words, std::size_t limit) {
     constexpr std::string_view space = " \t\r\n", more = "...";
     words.remove_prefix(std::min(words.find_first_not_of(space), words.size()));

@@ -10,4 +10,6 @@ namespace dynconf::wire {
 /// (at least 3), never cut inside a character. White space around them is dropped.
 std::string quote(std::string_view words, std::size_t limit = 200);
 
+bool is_utf8(std::string_view text) noexcept;
+
 }  // namespace dynconf::wire

@@ -1,77 +1,9 @@
 #include "wire/requests.hpp"
 
-#include "wire/base64.hpp"
-
-#include <charconv>
+#include "wire/json_object.hpp"
 
 namespace dynconf::wire {
 namespace {
-
-// Grows one JSON object. Names need no escaping, nor does base64.
-class object {
-public:
-    explicit object(std::string& out) : out_(out) { out_ += '{'; }
-    void close() { out_ += '}'; }
-
-    std::string& member(std::string_view name) {
-        if (!first_) out_ += ',';
-        first_ = false;
-        ((out_ += '"') += name) += "\":";
-        return out_;
-    }
-
-    void number(std::string_view name, std::int64_t value) {
-        char digits[20];
-        const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
-        std::string& out = member(name);
-        out += '"';
-        out.append(digits, end);
-        out += '"';
-    }
-
-    void number_unless_zero(std::string_view name, std::int64_t value) {
-        if (value != 0) number(name, value);
-    }
-
-    void flag(std::string_view name, bool set) {
-        if (set) member(name) += "true";
-    }
-
-    void bytes(std::string_view name, std::string_view value) {
-        std::string& out = member(name);
-        out += '"';
-        append_base64(out, value);
-        out += '"';
-    }
-
-    void bytes_unless_empty(std::string_view name, std::string_view value) {
-        if (!value.empty()) bytes(name, value);
-    }
-
-    void word(std::string_view name, std::string_view value) { ((member(name) += '"') += value) += '"'; }
-
-    void text(std::string_view name, std::string_view value) {
-        constexpr std::string_view hex = "0123456789abcdef";
-        std::string& out = member(name);
-        out += '"';
-        for (const char c : value) {
-            const auto b = static_cast<unsigned char>(c);
-            if (c == '"' || c == '\\') (out += '\\') += c;
-            else if (b < 0x20) ((out += "\\u00") += hex[b >> 4]) += hex[b & 15];
-            else out += c;
-        }
-        out += '"';
-    }
-
-    void range(const key_range& r) {
-        bytes_unless_empty("key", r.first());
-        bytes_unless_empty("range_end", r.range_end());
-    }
-
-private:
-    std::string& out_;
-    bool first_ = true;
-};
 
 // What base64 makes of a key, and the names and digits around it.
 constexpr std::size_t around = 160;
@@ -122,7 +54,7 @@ comparison_target names_of(comparison::target t) {
 }
 
 void append_range(std::string& out, const key_range& r, const range_options& o) {
-    object body(out);
+    json_object body(out);
     body.range(r);
     body.number_unless_zero("limit", o.limit);
     body.number_unless_zero("revision", o.revision);
@@ -139,7 +71,7 @@ void append_range(std::string& out, const key_range& r, const range_options& o) 
 }
 
 void append_put(std::string& out, std::string_view key, std::string_view value, const put_options& o) {
-    object body(out);
+    json_object body(out);
     body.bytes_unless_empty("key", key);
     body.bytes_unless_empty("value", value);
     body.number_unless_zero("lease", o.lease);
@@ -150,7 +82,7 @@ void append_put(std::string& out, std::string_view key, std::string_view value, 
 }
 
 void append_delete(std::string& out, const key_range& r, const delete_options& o) {
-    object body(out);
+    json_object body(out);
     body.range(r);
     body.flag("prev_kv", o.prev_kv);
     body.close();
@@ -158,7 +90,7 @@ void append_delete(std::string& out, const key_range& r, const delete_options& o
 
 void append_comparison(std::string& out, const comparison& c) {
     const auto [target, member] = names_of(c.what);
-    object body(out);
+    json_object body(out);
     body.word("result", name_of(c.is));
     body.word("target", target);
     body.bytes_unless_empty("key", c.key);
@@ -192,7 +124,7 @@ struct size_of_op {
 };
 
 template <class Items, class Append>
-void append_list(object& body, std::string_view name, const Items& items, Append append) {
+void append_list(json_object& body, std::string_view name, const Items& items, Append append) {
     if (items.empty()) return;
     std::string& out = body.member(name);
     char before = '[';
@@ -217,7 +149,7 @@ void append_txn(std::string& out, const txn& t) {
         std::visit(append_op{out}, o.what());
         out += '}';
     };
-    object body(out);
+    json_object body(out);
     append_list(body, "compare", t.compares(), [&](const comparison& c) { append_comparison(out, c); });
     append_list(body, "success", t.success(), append_branch_op);
     append_list(body, "failure", t.failure(), append_branch_op);
@@ -258,8 +190,8 @@ std::string watch_request(std::span<const watch_create> watches) {
     std::string out;
     for (const watch_create& w : watches) {
         if (!out.empty()) out += '\n';
-        object message(out);
-        object create(message.member("create_request"));
+        json_object message(out);
+        json_object create(message.member("create_request"));
         create.range(w.range);
         create.number_unless_zero("start_revision", w.start_revision);
         create.flag("progress_notify", w.progress_notify);
@@ -280,26 +212,9 @@ std::string watch_request(std::span<const watch_create> watches) {
     return out;
 }
 
-std::string authenticate_request(std::string_view name, std::string_view password) {
-    std::string out;
-    object body(out);
-    body.text("name", name);
-    body.text("password", password);
-    body.close();
-    return out;
-}
-
-std::string compaction_request(revision_t revision) {
-    std::string out;
-    object body(out);
-    body.number_unless_zero("revision", revision);
-    body.close();
-    return out;
-}
-
 std::string lease_grant_request(std::int64_t ttl_seconds, lease_id id) {
     std::string out;
-    object body(out);
+    json_object body(out);
     body.number_unless_zero("TTL", ttl_seconds);
     body.number_unless_zero("ID", id);
     body.close();
@@ -308,7 +223,7 @@ std::string lease_grant_request(std::int64_t ttl_seconds, lease_id id) {
 
 std::string lease_revoke_request(lease_id id) {
     std::string out;
-    object body(out);
+    json_object body(out);
     body.number_unless_zero("ID", id);
     body.close();
     return out;
@@ -318,7 +233,7 @@ std::string lease_keep_alive_request(std::span<const lease_id> ids) {
     std::string out;
     for (const lease_id id : ids) {
         if (!out.empty()) out += '\n';
-        object body(out);
+        json_object body(out);
         body.number_unless_zero("ID", id);
         body.close();
     }
@@ -327,7 +242,7 @@ std::string lease_keep_alive_request(std::span<const lease_id> ids) {
 
 std::string lease_time_to_live_request(lease_id id, bool keys) {
     std::string out;
-    object body(out);
+    json_object body(out);
     body.number_unless_zero("ID", id);
     body.flag("keys", keys);
     body.close();

@@ -271,7 +271,7 @@ namespace {
 
 const std::string members_path = "/v3/cluster/member/list";
 
-std::string member(const std::string& name, const std::vector<std::string>& urls, bool learner = false) {
+std::string member_json(const std::string& name, const std::vector<std::string>& urls, bool learner = false) {
     std::vector<std::string> quoted;
     for (const std::string& u : urls) quoted.push_back("\"" + u + "\"");
     return "{\"ID\":\"1\",\"name\":\"" + name + "\",\"peerURLs\":[\"http://127.0.0.1:1\"],\"clientURLs\":[" + joined(quoted) + "]"
@@ -295,15 +295,15 @@ TEST_CASE("discovery: only members that show to be of the same cluster are used,
     const std::string port = good.url().substr(good.url().rfind(':'));
     seed.on(members_path, [&](const auto&) {
         std::vector<std::string> all{
-            member("other", {other.url()}), member("learner", {learner.url()}), member("l", {listed_as_learner.url()}, true),
-            member("", {"http://127.0.0.1:3"}), member("bare", {bare.url()}), member("nobody", {refusing_url()}),
-            member("odd", {"http://0.0.0.0" + port, "unix:///x", "not a url", "http://[::]" + port}),
-            member("none", {}), member("good", {good.url()}),
+            member_json("other", {other.url()}), member_json("learner", {learner.url()}), member_json("l", {listed_as_learner.url()}, true),
+            member_json("", {"http://127.0.0.1:3"}), member_json("bare", {bare.url()}), member_json("nobody", {refusing_url()}),
+            member_json("odd", {"http://0.0.0.0" + port, "unix:///x", "not a url", "http://[::]" + port}),
+            member_json("none", {}), member_json("good", {good.url()}),
         };
-        if (!left) all.push_back(member("gone", {gone.url()}));
+        if (!left) all.push_back(member_json("gone", {gone.url()}));
         return json(members_body(all));
     });
-    for (fake_gateway* g : {&good, &gone}) g->on(members_path, [&](const auto&) { return json(members_body({member("good", {good.url()})})); });
+    for (fake_gateway* g : {&good, &gone}) g->on(members_path, [&](const auto&) { return json(members_body({member_json("good", {good.url()})})); });
     good.on(range_path, empty_range);
     client_options o = options_for({seed.url()});
     o.discovery.members = true;

@@ -6,6 +6,7 @@ import json
 import pathlib
 import socket
 import sys
+import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
 from private_etcd import Etcd, Program, b64, check, free_ports, require_etcd, wait_until  # noqa: E402
@@ -281,8 +282,27 @@ def election(program):
                 two.finish()
 
 
+def cluster(program):
+    with Etcd() as etcd, tempfile.TemporaryDirectory() as folder:
+        etcd.put('/a', '1')
+        etcd.put('/b', '2')
+        copy = pathlib.Path(folder) / 'etcd.db'
+        with Program(program, copy, env={'EtcdSettings__HostName': etcd.endpoint}) as sample:
+            sample.expect(f'^{etcd.endpoint}$')
+            sample.expect(r'^  etcd +\d+\.\d+\.\d+$')
+            sample.expect(r'^  JSON gateway +yes$')
+            sample.expect(r'^  authentication +off$')
+            sample.expect(rf'^leader at {etcd.endpoint}, \d+ bytes$')
+            sample.expect(f'^{etcd.endpoint} is healthy$')
+            sample.expect('^member .')
+            sample.expect('^authentication is off$')
+            size = int(sample.expect(r'^2 keys, (\d+) bytes in .*etcd\.db$').group(1))
+            sample.finish()
+        check(copy.stat().st_size == size, 'the size of the snapshot')
+
+
 def main():
-    samples = [quickstart, control_unit, local_env, custom_schema, http_service, lease, lock, election]
+    samples = [quickstart, control_unit, local_env, custom_schema, http_service, lease, lock, election, cluster]
     name, program = sys.argv[1:]
     run = {f.__name__: f for f in samples}[name]
     require_etcd()

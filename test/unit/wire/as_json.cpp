@@ -47,6 +47,11 @@ json kv(const key_value& k) {
         .number("mod_revision", k.mod_revision).number("version", k.version).number("lease", k.lease).j;
 }
 
+json member(const dynconf::member& m) {
+    return writer().number("ID", m.id).text("name", m.name).part("peerURLs", m.peer_urls).part("clientURLs", m.client_urls)
+        .flag("isLearner", m.is_learner).j;
+}
+
 json optional_kv(const std::optional<key_value>& k) { return k ? kv(*k) : json(); }
 
 template <class Message>
@@ -95,6 +100,36 @@ json as_json(const wire::watch_response& m) {
 }
 
 json as_json(const wire::authenticate_response& m) { return with_header(m).text("token", m.token).j; }
+
+json as_json(const wire::auth_status_response& m) {
+    return with_header(m).flag("enabled", m.enabled).number("authRevision", m.auth_revision).j;
+}
+
+json as_json(const wire::role_names_response& m) { return with_header(m).part("roles", m.roles).j; }
+
+json as_json(const wire::user_list_response& m) { return with_header(m).part("users", m.users).j; }
+
+json as_json(const wire::role_get_response& m) {
+    return with_header(m).list("perm", m.permissions, [](const wire::granted_permission& p) {
+        return writer().text("permType", p.type).bytes("key", p.key).bytes("range_end", p.range_end).j;
+    }).j;
+}
+
+json as_json(const member_list_response& m) { return with_header(m).list("members", m.members, member).j; }
+
+json as_json(const member_add_response& m) {
+    return with_header(m).part("member", member(m.added)).list("members", m.members, member).j;
+}
+
+json as_json(const hash_kv_response& m) {
+    return with_header(m).number("hash", m.hash).number("compact_revision", m.compact_revision).j;
+}
+
+json as_json(const wire::alarm_response& m) {
+    return with_header(m).list("alarms", m.alarms, [](const wire::alarm_entry& a) {
+        return writer().number("memberID", a.member_id).text("alarm", a.alarm).j;
+    }).j;
+}
 
 json as_json(const wire::lease_grant_response& m) {
     return with_header(m).number("ID", m.id).number("TTL", m.ttl).text("error", m.error).j;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <dynconf/cluster_types.hpp>
 #include <dynconf/txn.hpp>
 #include <dynconf/types.hpp>
 
@@ -17,6 +18,14 @@ nlohmann::json as_json(const dynconf::txn_response&);
 nlohmann::json as_json(const dynconf::status_response&);
 nlohmann::json as_json(const dynconf::wire::watch_response&);
 nlohmann::json as_json(const dynconf::wire::authenticate_response&);
+nlohmann::json as_json(const dynconf::wire::auth_status_response&);
+nlohmann::json as_json(const dynconf::wire::role_names_response&);
+nlohmann::json as_json(const dynconf::wire::user_list_response&);
+nlohmann::json as_json(const dynconf::wire::role_get_response&);
+nlohmann::json as_json(const dynconf::member_list_response&);
+nlohmann::json as_json(const dynconf::member_add_response&);
+nlohmann::json as_json(const dynconf::hash_kv_response&);
+nlohmann::json as_json(const dynconf::wire::alarm_response&);
 nlohmann::json as_json(const dynconf::wire::lease_grant_response&);
 nlohmann::json as_json(const dynconf::wire::lease_keep_alive_response&);
 nlohmann::json as_json(const dynconf::wire::lease_time_to_live_response&);

@@ -74,7 +74,7 @@ const row rows[] = {
     {500, 2, "election: no leader", grpc_errc::unknown},
     {500, 2, "etcdserver: requested lease not found", server_errc::lease_not_found},
     {501, 12, "Method Not Allowed", grpc_errc::unimplemented},
-    {404, 5, "Not Found", grpc_errc::not_found},
+    {404, 5, "Not Found", errc::not_supported},
     {499, 1, "etcdserver: request cancelled", server_errc::canceled},
 };
 
@@ -145,7 +145,7 @@ TEST_CASE("what the recorded servers refused") {
         {"err-txn-lease-nf", server_errc::lease_not_found},
         {"err-txn-put-nokey", server_errc::empty_key},
         {"err-txn-too-many", server_errc::too_many_ops},
-        {"err-unknown-path", grpc_errc::not_found},
+        {"err-unknown-path", errc::not_supported},
         {"err-unknown-root", errc::gateway_disabled},
         {"grpc-timeout-504", grpc_errc::deadline_exceeded},
         {"health-noleader", grpc_errc::unavailable},
@@ -189,7 +189,7 @@ TEST_CASE("answers that are no JSON") {
         CHECK(e.detail.find(words) != std::string::npos);
     };
     check(404, "404 page not found\n", errc::gateway_disabled, "404 page not found");
-    check(404, "Not Found\n", grpc_errc::not_found, "HTTP 404: Not Found");
+    check(404, "Not Found\n", errc::not_supported, "Not Found");
     check(405, "Method Not Allowed\n", grpc_errc::unimplemented, "Method Not Allowed");
     check(400, cn_refusal + "\n", server_errc::client_certificate_name, cn_refusal);
     check(421, "", errc::unexpected_status, "--host-whitelist");

@@ -375,12 +375,12 @@ TEST_CASE("a token is never quoted") {
 }
 
 TEST_CASE("a list of members, one that is not started and a learner among them") {
-    const auto found = decode<wire::member_list_response>(R"({"header":{"cluster_id":"7"},"members":[
+    const auto found = decode<member_list_response>(R"({"header":{"cluster_id":"7"},"members":[
         {"ID":"1","name":"a","peerURLs":["http://a:2380"],"clientURLs":["http://a:2379","http://0.0.0.0:2379"]},
         {"ID":"2","peerURLs":["http://b:2380"]},
         {"ID":"3","name":"c","peerURLs":[],"clientURLs":["http://c:2379"],"isLearner":true}]})");
     REQUIRE(found);
-    const wire::member_list_response& list = *found;
+    const member_list_response& list = *found;
     REQUIRE(list.members.size() == 3);
     CHECK(list.header.cluster_id == 7);
     CHECK(list.members[0].name == "a");
