@@ -36,6 +36,7 @@ enum class errc {
     not_current,              ///< No proof within max_staleness that a mirror still holds what etcd does.
     history_lost,             ///< The wanted revisions were compacted; load again.
     marker_taken,             ///< A marker that had its write already, or was fenced; nothing was executed.
+    contended,                ///< Others changed the keys each time a write was tried; nothing was executed.
     // configuration
     schema_violation,         ///< A value that its schema refuses.
     required_missing,         ///< A required setting has no value.

@@ -6,7 +6,9 @@
 #include <dynconf/txn.hpp>
 #include <dynconf/types.hpp>
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -32,6 +34,33 @@ public:
             });
     }
 
+    /// One key with its metadata, or none. `serializable` and `revision` of the options apply.
+    template <class Token = default_token>
+    auto get(std::string key, range_options options = {}, Token&& token = {}) {
+        return detail::initiate<std::optional<key_value>>(std::forward<Token>(token),
+            [c = core_, key = std::move(key), options](detail::erased_handler<std::optional<key_value>> h) mutable {
+                start_get(c, std::move(key), options, std::move(h));
+            });
+    }
+
+    /// How many keys a range has; none of them is transferred.
+    template <class Token = default_token>
+    auto count(key_range keys, range_options options = {}, Token&& token = {}) {
+        return detail::initiate<std::int64_t>(std::forward<Token>(token),
+            [c = core_, keys = std::move(keys), options](detail::erased_handler<std::int64_t> h) mutable {
+                start_count(c, std::move(keys), options, std::move(h));
+            });
+    }
+
+    /// Whether a key exists.
+    template <class Token = default_token>
+    auto exists(std::string key, range_options options = {}, Token&& token = {}) {
+        return detail::initiate<bool>(std::forward<Token>(token),
+            [c = core_, key = std::move(key), options](detail::erased_handler<bool> h) mutable {
+                start_exists(c, std::move(key), options, std::move(h));
+            });
+    }
+
     /// All of a range, read in pages of `client_options::page_size` at one revision, which is the header's. `limit` bounds
     /// the whole. server_errc::compacted when that revision was compacted meanwhile: ask again.
     template <class Token = default_token>
@@ -51,7 +80,8 @@ public:
             });
     }
 
-    /// Deletes all keys of a range; how many there were is in the answer.
+    /// Deletes all keys of a range; how many there were is in the answer. A range of all keys, be it the prefix "", needs
+    /// delete_options::everything, else errc::invalid_argument.
     template <class Token = default_token>
     auto delete_range(key_range keys, delete_options options = {}, Token&& token = {}) {
         return detail::initiate_write<delete_response>(std::forward<Token>(token),
@@ -72,6 +102,9 @@ public:
 private:
     using core = std::shared_ptr<etcd::client_core>;
     DYNCONF_API static void start_range(core, key_range, range_options, detail::erased_handler<range_response>);
+    DYNCONF_API static void start_get(core, std::string, range_options, detail::erased_handler<std::optional<key_value>>);
+    DYNCONF_API static void start_count(core, key_range, range_options, detail::erased_handler<std::int64_t>);
+    DYNCONF_API static void start_exists(core, std::string, range_options, detail::erased_handler<bool>);
     DYNCONF_API static void start_range_pages(core, key_range, range_options, detail::erased_handler<range_response>);
     DYNCONF_API static void start_put(core, std::string, std::string, put_options, detail::erased_handler<put_response>);
     DYNCONF_API static void start_delete_range(core, key_range, delete_options, detail::erased_handler<delete_response>);

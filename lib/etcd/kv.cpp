@@ -1,6 +1,7 @@
 #include <dynconf/kv.hpp>
 
 #include "etcd/client_access.hpp"
+#include "etcd/commit.hpp"
 #include "etcd/range_pages.hpp"
 #include "etcd/spawn.hpp"
 #include "wire/requests.hpp"
@@ -32,6 +33,36 @@ void kv::start_range_pages(core c, key_range keys, range_options options, detail
 
 namespace {
 
+template <class T, class Read>
+void start_reading(const shared_core& c, key_range keys, range_options options, detail::erased_handler<T> h, Read read) {
+    auto body = [keys = std::move(keys), options, read](shared_core self) -> asio::awaitable<result<T>> {
+        auto found = co_await etcd::range_once(*self, keys, options);
+        if (!found) co_return found.error();
+        co_return read(std::move(*found));
+    };
+    etcd::spawn<T>(c->executor(), c, std::move(h), cancels::total, std::move(body));
+}
+
+}  // namespace
+
+void kv::start_get(core c, std::string key, range_options options, detail::erased_handler<std::optional<key_value>> h) {
+    start_reading(c, key_range::key(std::move(key)), options, std::move(h), [](range_response found) {
+        return found.kvs.empty() ? std::optional<key_value>() : std::move(found.kvs.front());
+    });
+}
+
+void kv::start_count(core c, key_range keys, range_options options, detail::erased_handler<std::int64_t> h) {
+    options.count_only = true;
+    start_reading(c, std::move(keys), options, std::move(h), [](const range_response& found) { return found.count; });
+}
+
+void kv::start_exists(core c, std::string key, range_options options, detail::erased_handler<bool> h) {
+    options.count_only = true;
+    start_reading(c, key_range::key(std::move(key)), options, std::move(h), [](const range_response& found) { return found.count > 0; });
+}
+
+namespace {
+
 /// A call whose body is ready: no part of the caller's arguments is needed any more.
 template <class Response>
 void start_call(const shared_core& c, etcd::call what, std::string body, cancels how, detail::erased_handler<Response> h) {
@@ -49,14 +80,20 @@ void kv::start_put(core c, std::string key, std::string value, put_options optio
 }
 
 void kv::start_delete_range(core c, key_range keys, delete_options options, detail::erased_handler<delete_response> h) {
+    if (etcd::deletes_all_unasked(keys, options)) {
+        auto refuse = [](const shared_core&) -> asio::awaitable<result<delete_response>> { co_return etcd::not_all_unasked("delete_range"); };
+        return etcd::spawn<delete_response>(c->executor(), c, std::move(h), cancels::terminal_only, refuse);
+    }
     start_call(c, {"delete_range", "/v3/kv/deleterange", safety::at_most_once}, wire::delete_range_request(keys, options),
                cancels::terminal_only, std::move(h));
 }
 
 void kv::start_commit(core c, txn what, detail::erased_handler<txn_response> h) {
-    const bool reads = what.read_only();
-    start_call(c, {"txn", "/v3/kv/txn", reads ? safety::repeatable : safety::at_most_once}, wire::txn_request(what),
-               reads ? cancels::total : cancels::terminal_only, std::move(h));
+    const auto how = what.read_only() ? cancels::total : cancels::terminal_only;
+    auto body = [what = std::move(what)](shared_core self) mutable -> asio::awaitable<result<txn_response>> {
+        co_return co_await etcd::commit(*self, std::move(what));
+    };
+    etcd::spawn<txn_response>(c->executor(), c, std::move(h), how, std::move(body));
 }
 
 }  // namespace dynconf

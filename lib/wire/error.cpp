@@ -28,6 +28,7 @@ std::string_view own_text(errc code) noexcept {
     case errc::not_current: return "no proof in time that the content is current";
     case errc::history_lost: return "the wanted revisions have been compacted";
     case errc::marker_taken: return "the marker had its write before, or was fenced";
+    case errc::contended: return "others changed the keys each time the write was tried";
     case errc::schema_violation: return "the value violates its schema";
     case errc::required_missing: return "a required setting has no value";
     case errc::unknown_name: return "unknown name";

@@ -122,6 +122,8 @@ TEST_CASE("a transaction request") {
     CHECK(txn().then(op::txn(txn().then(op::range(key_range::key("a"))))).read_only());
     // an empty operand is still an operand
     CHECK(json::parse(txn_request(txn().if_(value_of("e") == std::string())))["compare"][0]["value"] == "");
+    CHECK(json::parse(txn_request(txn().if_(version_of(key_range::prefix("a")) == 0)))["compare"][0]
+          == json({{"result", "EQUAL"}, {"target", "VERSION"}, {"key", "YQ=="}, {"range_end", "Yg=="}, {"version", "0"}}));
 }
 
 TEST_CASE("watch requests") {
