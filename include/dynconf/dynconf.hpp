@@ -3,11 +3,13 @@
 // All of dynconf. Each header also stands alone.
 
 #include <dynconf/auth.hpp>
+#include <dynconf/bulk.hpp>
 #include <dynconf/capabilities.hpp>
 #include <dynconf/claim.hpp>
 #include <dynconf/client.hpp>
 #include <dynconf/cluster.hpp>
 #include <dynconf/condition.hpp>
+#include <dynconf/conditional.hpp>
 #include <dynconf/config/control_unit.hpp>
 #include <dynconf/config/declared_schema.hpp>
 #include <dynconf/config/manager.hpp>
@@ -20,6 +22,7 @@
 #include <dynconf/election.hpp>
 #include <dynconf/endpoint.hpp>
 #include <dynconf/error.hpp>
+#include <dynconf/key_tree.hpp>
 #include <dynconf/kv.hpp>
 #include <dynconf/lease.hpp>
 #include <dynconf/lock.hpp>
@@ -27,7 +30,10 @@
 #include <dynconf/mirror.hpp>
 #include <dynconf/options.hpp>
 #include <dynconf/outcome_resolver.hpp>
+#include <dynconf/range_reader.hpp>
 #include <dynconf/registration.hpp>
+#include <dynconf/search.hpp>
+#include <dynconf/stm.hpp>
 #include <dynconf/txn.hpp>
 #include <dynconf/types.hpp>
 #include <dynconf/watch.hpp>

@@ -38,6 +38,7 @@ enum class errc {
     not_current,              ///< No proof within max_staleness that a mirror still holds what etcd does.
     history_lost,             ///< The wanted revisions were compacted; load again.
     marker_taken,             ///< A marker that had its write already, or was fenced; nothing was executed.
+    contended,                ///< Others changed the keys each time a write was tried; nothing was executed.
     // leases, locks, elections
     lease_expired,            ///< The TTL ended with no keep-alive sent in time: the process stood still.
     lease_revoked,            ///< etcd ended the lease before its TTL did: somebody revoked it.

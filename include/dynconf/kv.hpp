@@ -7,6 +7,8 @@
 #include <dynconf/txn.hpp>
 #include <dynconf/types.hpp>
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -33,6 +35,33 @@ public:
             });
     }
 
+    /// One key with its metadata, or none. `serializable` and `revision` of the options apply.
+    template <class Token = default_token>
+    auto get(std::string key, range_options options = {}, Token&& token = {}) {
+        return detail::initiate<std::optional<key_value>>(std::forward<Token>(token),
+            [from = origin_, key = std::move(key), options](detail::erased_handler<std::optional<key_value>> h) mutable {
+                start_get(from, std::move(key), options, std::move(h));
+            });
+    }
+
+    /// How many keys a range has; none of them is transferred.
+    template <class Token = default_token>
+    auto count(key_range keys, range_options options = {}, Token&& token = {}) {
+        return detail::initiate<std::int64_t>(std::forward<Token>(token),
+            [from = origin_, keys = std::move(keys), options](detail::erased_handler<std::int64_t> h) mutable {
+                start_count(from, std::move(keys), options, std::move(h));
+            });
+    }
+
+    /// Whether a key exists.
+    template <class Token = default_token>
+    auto exists(std::string key, range_options options = {}, Token&& token = {}) {
+        return detail::initiate<bool>(std::forward<Token>(token),
+            [from = origin_, key = std::move(key), options](detail::erased_handler<bool> h) mutable {
+                start_exists(from, std::move(key), options, std::move(h));
+            });
+    }
+
     /// All of a range, read in pages of `client_options::page_size` at one revision, which is the header's. `limit` bounds
     /// the whole. server_errc::compacted when that revision was compacted meanwhile: ask again.
     template <class Token = default_token>
@@ -52,7 +81,8 @@ public:
             });
     }
 
-    /// Deletes all keys of a range; how many there were is in the answer.
+    /// Deletes all keys of a range; how many there were is in the answer. A range of all keys, be it the prefix "", needs
+    /// delete_options::everything, else errc::invalid_argument.
     template <class Token = default_token>
     auto delete_range(key_range keys, delete_options options = {}, Token&& token = {}) {
         return detail::initiate_write<delete_response>(std::forward<Token>(token),
@@ -73,6 +103,9 @@ public:
 private:
     using origin = detail::call_origin;
     DYNCONF_API static void start_range(origin, key_range, range_options, detail::erased_handler<range_response>);
+    DYNCONF_API static void start_get(origin, std::string, range_options, detail::erased_handler<std::optional<key_value>>);
+    DYNCONF_API static void start_count(origin, key_range, range_options, detail::erased_handler<std::int64_t>);
+    DYNCONF_API static void start_exists(origin, std::string, range_options, detail::erased_handler<bool>);
     DYNCONF_API static void start_range_pages(origin, key_range, range_options, detail::erased_handler<range_response>);
     DYNCONF_API static void start_put(origin, std::string, std::string, put_options, detail::erased_handler<put_response>);
     DYNCONF_API static void start_delete_range(origin, key_range, delete_options, detail::erased_handler<delete_response>);

@@ -13,7 +13,9 @@
 
 namespace dynconf {
 
-/// A condition on one key, for `txn::if_`: `version_of("/leader") == 0`.
+/// A condition on one key, for `txn::if_`: `version_of("/leader") == 0`. On a range it has to hold for each of its keys; a
+/// range without keys is treated as one key that does not exist: `version_of(key_range::prefix("/jobs/")) == 0` says that
+/// there are none, and a condition on a value does not hold.
 struct comparison {
     enum class target : std::uint8_t { version, create_revision, mod_revision, value, lease };
     enum class relation : std::uint8_t { equal, not_equal, less, greater };
@@ -23,8 +25,7 @@ struct comparison {
     relation is = relation::equal;
     std::int64_t number = 0;   ///< For every target but `value`.
     std::string bytes;         ///< For `value`.
-    /// Of a range every key has to satisfy it; one without keys counts as one key whose numbers are all 0.
-    std::string range_end = {};
+    std::string range_end = {};   ///< As key_range's; empty: one key.
 };
 
 namespace detail {
@@ -47,9 +48,10 @@ struct comparand {
 };
 
 template <class Operand>
-comparand<Operand> compare(std::string key, comparison::target what) {
+comparand<Operand> compare(const key_range& keys, comparison::target what) {
     comparand<Operand> c;
-    c.base.key = std::move(key);
+    c.base.key = keys.first();
+    c.base.range_end = keys.range_end();
     c.base.what = what;
     return c;
 }
@@ -57,17 +59,16 @@ comparand<Operand> compare(std::string key, comparison::target what) {
 }  // namespace detail
 
 /// 0 means "the key does not exist".
-inline auto version_of(std::string key) { return detail::compare<std::int64_t>(std::move(key), comparison::target::version); }
-inline auto create_revision_of(std::string key) { return detail::compare<std::int64_t>(std::move(key), comparison::target::create_revision); }
-/// `create_revision_of(key_range::prefix("/queue/")) == 0`: there is no such key.
-inline auto create_revision_of(const key_range& range) {
-    auto c = create_revision_of(range.first());
-    c.base.range_end = range.range_end();
-    return c;
-}
-inline auto mod_revision_of(std::string key) { return detail::compare<std::int64_t>(std::move(key), comparison::target::mod_revision); }
-inline auto lease_of(std::string key) { return detail::compare<std::int64_t>(std::move(key), comparison::target::lease); }
-inline auto value_of(std::string key) { return detail::compare<std::string>(std::move(key), comparison::target::value); }
+inline auto version_of(const key_range& keys) { return detail::compare<std::int64_t>(keys, comparison::target::version); }
+inline auto create_revision_of(const key_range& keys) { return detail::compare<std::int64_t>(keys, comparison::target::create_revision); }
+inline auto mod_revision_of(const key_range& keys) { return detail::compare<std::int64_t>(keys, comparison::target::mod_revision); }
+inline auto lease_of(const key_range& keys) { return detail::compare<std::int64_t>(keys, comparison::target::lease); }
+inline auto value_of(const key_range& keys) { return detail::compare<std::string>(keys, comparison::target::value); }
+inline auto version_of(std::string key) { return version_of(key_range::key(std::move(key))); }
+inline auto create_revision_of(std::string key) { return create_revision_of(key_range::key(std::move(key))); }
+inline auto mod_revision_of(std::string key) { return mod_revision_of(key_range::key(std::move(key))); }
+inline auto lease_of(std::string key) { return lease_of(key_range::key(std::move(key))); }
+inline auto value_of(std::string key) { return value_of(key_range::key(std::move(key))); }
 
 class txn;
 

@@ -68,6 +68,8 @@ public:
     const std::string& range_end() const noexcept { return range_end_; }
     bool is_single_key() const noexcept { return range_end_.empty(); }
     DYNCONF_API bool contains(std::string_view key) const noexcept;
+    /// The part of this range behind `key`, which is in it: to go on after the last key of an answer that was cut.
+    DYNCONF_API key_range after(std::string_view key) const;
 
     friend bool operator==(const key_range&, const key_range&) = default;
 
@@ -118,6 +120,7 @@ struct put_response {
 
 struct delete_options {
     bool prev_kv = false;
+    bool everything = false;    ///< Allows kv::delete_range to delete all keys of etcd.
 };
 
 struct delete_response {

@@ -1,5 +1,6 @@
 #include <dynconf/kv.hpp>
 
+#include "etcd/commit.hpp"
 #include "etcd/range_pages.hpp"
 #include "etcd/start_call.hpp"
 #include "wire/requests.hpp"
@@ -28,20 +29,54 @@ void kv::start_range_pages(origin from, key_range keys, range_options options, d
     etcd::start<range_response>(from, cancels::total, std::move(h), std::move(body));
 }
 
+namespace {
+
+template <class T, class Read>
+void start_reading(const detail::call_origin& from, key_range keys, range_options options, detail::erased_handler<T> h, Read read) {
+    auto body = [keys = std::move(keys), options, read](etcd::client_core& core, const auto& due) -> asio::awaitable<result<T>> {
+        auto found = co_await etcd::range_once(core, keys, options, etcd::limits_of(due));
+        if (!found) co_return found.error();
+        co_return read(std::move(*found));
+    };
+    etcd::start<T>(from, cancels::total, std::move(h), std::move(body));
+}
+
+}  // namespace
+
+void kv::start_get(origin from, std::string key, range_options options, detail::erased_handler<std::optional<key_value>> h) {
+    start_reading(from, key_range::key(std::move(key)), options, std::move(h), [](range_response found) {
+        return found.kvs.empty() ? std::optional<key_value>() : std::move(found.kvs.front());
+    });
+}
+
+void kv::start_count(origin from, key_range keys, range_options options, detail::erased_handler<std::int64_t> h) {
+    options.count_only = true;
+    start_reading(from, std::move(keys), options, std::move(h), [](const range_response& found) { return found.count; });
+}
+
+void kv::start_exists(origin from, std::string key, range_options options, detail::erased_handler<bool> h) {
+    options.count_only = true;
+    start_reading(from, key_range::key(std::move(key)), options, std::move(h), [](const range_response& found) { return found.count > 0; });
+}
+
 void kv::start_put(origin from, std::string key, std::string value, put_options options, detail::erased_handler<put_response> h) {
     etcd::start_call(from, {"put", "/v3/kv/put", safety::at_most_once}, wire::put_request(key, value, options),
                      cancels::terminal_only, std::move(h));
 }
 
 void kv::start_delete_range(origin from, key_range keys, delete_options options, detail::erased_handler<delete_response> h) {
+    if (etcd::deletes_all_unasked(keys, options))
+        return etcd::start_call(from, {}, result<std::string>(etcd::not_all_unasked("delete_range")), cancels::terminal_only, std::move(h));
     etcd::start_call(from, {"delete_range", "/v3/kv/deleterange", safety::at_most_once}, wire::delete_range_request(keys, options),
                      cancels::terminal_only, std::move(h));
 }
 
 void kv::start_commit(origin from, txn what, detail::erased_handler<txn_response> h) {
-    const bool reads = what.read_only();
-    etcd::start_call(from, {"txn", "/v3/kv/txn", reads ? safety::repeatable : safety::at_most_once}, wire::txn_request(what),
-                     reads ? cancels::total : cancels::terminal_only, std::move(h));
+    const auto how = what.read_only() ? cancels::total : cancels::terminal_only;
+    auto body = [what = std::move(what)](etcd::client_core& core, const auto& due) -> asio::awaitable<result<txn_response>> {
+        co_return co_await etcd::commit(core, what, {.due = due});
+    };
+    etcd::start<txn_response>(from, how, std::move(h), std::move(body));
 }
 
 }  // namespace dynconf

@@ -91,7 +91,7 @@ void leases::start_keep_alive_once(core c, lease_id id, detail::erased_handler<l
         const etcd::call what{"keep_alive", "/v3/lease/keepalive"};
         const std::string body = wire::lease_keep_alive_request({&id, 1});
         etcd::keep_alive_reply answer;
-        auto done = co_await self->exchange(what, body, answer);
+        auto done = co_await self->perform(what, body, answer);
         if (!done) co_return done.error();
         if (answer.answers.size() != 1) co_return error{errc::malformed_response, "keep_alive"};
         if (answer.answers[0].ttl <= 0) co_return error{server_errc::lease_not_found, "keep_alive"};

@@ -1,10 +1,10 @@
 #include <dynconf/outcome_resolver.hpp>
 
 #include "etcd/client_access.hpp"
+#include "etcd/commit.hpp"
 #include "etcd/range_pages.hpp"
 #include "etcd/spawn.hpp"
 #include "policy/first_change.hpp"
-#include "wire/requests.hpp"
 
 #include <random>
 #include <stdexcept>
@@ -88,12 +88,6 @@ result<resolution> read_marker(const txn_response& answer, const marker& of) {
     return error{errc::invalid_argument, of.key() + " is not a marker"};
 }
 
-asio::awaitable<result<txn_response>> execute(etcd::client_core& core, std::string_view name, safety how, const txn& what) {
-    const etcd::call call{name, "/v3/kv/txn", how};
-    const std::string body = wire::txn_request(what);
-    co_return co_await core.unary<txn_response>(call, body);
-}
-
 /// The key as it was at `revision`; 0: as it is.
 asio::awaitable<result<range_response>> read(etcd::client_core& core, const std::string& key, revision_t revision) {
     const key_range keys = key_range::key(key);
@@ -140,7 +134,7 @@ outcome_resolver::outcome_resolver(const client& c) : core_(detail::client_acces
 void outcome_resolver::start_marked(core c, marker by, txn what, detail::erased_handler<txn_response> h) {
     auto run = [by = std::move(by), what = std::move(what)](shared_core self) mutable -> asio::awaitable<result<txn_response>> {
         const txn whole = marked(by, std::move(what));
-        auto answer = co_await execute(*self, "txn", safety::at_most_once, whole);
+        auto answer = co_await etcd::commit(*self, whole, {.name = "txn", .how = safety::at_most_once});
         if (!answer) co_return answer.error();
         co_return unmarked(std::move(*answer), by);
     };
@@ -150,7 +144,7 @@ void outcome_resolver::start_marked(core c, marker by, txn what, detail::erased_
 void outcome_resolver::start_guarded(core c, guarded_put what, detail::erased_handler<txn_response> h) {
     auto run = [what = std::move(what)](shared_core self) -> asio::awaitable<result<txn_response>> {
         const txn whole = guarded(what);
-        co_return co_await execute(*self, "txn", safety::at_most_once, whole);
+        co_return co_await etcd::commit(*self, whole, {.name = "txn", .how = safety::at_most_once});
     };
     etcd::spawn<txn_response>(c->executor(), c, std::move(h), etcd::cancels::terminal_only, std::move(run));
 }
@@ -159,7 +153,7 @@ void outcome_resolver::start_resolve(core c, marker of, detail::erased_handler<r
     auto run = [of = std::move(of)](shared_core self) -> asio::awaitable<result<resolution>> {
         const txn whole = fence(of);
         // A second one finds the fence of the first: the answer is the same.
-        auto answer = co_await execute(*self, "resolve", safety::repeatable, whole);
+        auto answer = co_await etcd::commit(*self, whole, {.name = "resolve", .how = safety::repeatable});
         if (!answer) co_return answer.error();
         co_return read_marker(*answer, of);
     };
@@ -178,7 +172,7 @@ void outcome_resolver::start_forget(core c, marker which, detail::erased_handler
         const txn whole = txn()
             .if_(value_of(which.key()) == std::string(executed_mark))
             .then(op::delete_range(key_range::key(which.key())));
-        auto answer = co_await execute(*self, "forget", safety::at_most_once, whole);
+        auto answer = co_await etcd::commit(*self, whole, {.name = "forget", .how = safety::at_most_once});
         if (!answer) co_return answer.error();
         co_return result<void>();
     };

@@ -1,8 +1,8 @@
 #include "etcd/range_pages.hpp"
 
+#include "policy/range_walk.hpp"
 #include "wire/requests.hpp"
 
-#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -26,35 +26,20 @@ asio::awaitable<result<range_response>> range_once(client_core& core, const key_
 
 asio::awaitable<result<range_response>> range_pages(client_core& core, key_range keys, range_options options,
                                                     std::optional<brief> limits, asked_by who) {
-    // A sorted range has no key order to go on from, and a count has no pages.
-    const bool in_key_order = options.order == sort_order::none && options.target == sort_target::key;
-    if (!in_key_order || options.count_only || keys.is_single_key()) co_return co_await range_once(core, keys, options, limits, who);
-
-    const std::int64_t wanted = options.limit;
+    policy::range_walk walk(std::move(keys), options, core.options().page_size);
     range_response whole;
-    for (bool first = true;; first = false) {
-        options.limit = core.options().page_size;
-        if (wanted > 0) options.limit = std::min(options.limit, wanted - static_cast<std::int64_t>(whole.kvs.size()));
-        auto page = co_await range_once(core, keys, options, limits, who);
+    for (bool first = true; !walk.done(); first = false) {
+        auto page = co_await range_once(core, walk.keys(), walk.options(), limits, who);
         if (!page) co_return page.error();
+        if (auto wrong = walk.on(*page)) co_return std::move(*wrong);
         if (first) {
-            whole.header = page->header;
-            if (options.revision == 0) options.revision = page->header.revision;
-            whole.header.revision = options.revision;
-            whole.count = page->count;
+            whole = std::move(*page);
+            continue;
         }
-        if (first && !page->more) {
-            whole.kvs = std::move(page->kvs);
-            co_return whole;
-        }
+        whole.more = page->more;
         whole.kvs.insert(whole.kvs.end(), std::make_move_iterator(page->kvs.begin()), std::make_move_iterator(page->kvs.end()));
-        whole.more = page->more && wanted > 0 && static_cast<std::int64_t>(whole.kvs.size()) >= wanted;
-        if (!page->more || whole.more) co_return whole;
-        if (page->kvs.empty()) co_return error{errc::malformed_response, "range: an empty page that says there is more"};
-        std::string after = whole.kvs.back().key + '\0';
-        keys = keys.range_end() == std::string(1, '\0') ? key_range::from(std::move(after))
-                                                        : key_range::interval(std::move(after), keys.range_end());
     }
+    co_return whole;
 }
 
 }  // namespace dynconf::etcd

@@ -35,6 +35,7 @@ std::string_view own_text(errc code) noexcept {
     case errc::lease_unreachable: return "no keep-alive of the lease was acknowledged in time";
     case errc::not_acquired: return "held by others for as long as was to be waited";
     case errc::not_held: return "the lock or leadership is held no more";
+    case errc::contended: return "others changed the keys each time the write was tried";
     case errc::schema_violation: return "the value violates its schema";
     case errc::required_missing: return "a required setting has no value";
     case errc::unknown_name: return "unknown name";

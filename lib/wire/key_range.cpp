@@ -43,6 +43,12 @@ bool key_range::contains(std::string_view key) const noexcept {
     return key >= first_ && (range_end_ == no_end || key < range_end_);
 }
 
+key_range key_range::after(std::string_view key) const {
+    std::string next = std::string(key) + '\0';
+    if (is_single_key()) return interval(next, next);   // no key
+    return interval(std::move(next), range_end_);
+}
+
 bool txn::read_only() const noexcept {
     const auto reads = [](const op& o) {
         const auto* inner = std::get_if<op::txn_op>(&o.what());

@@ -83,3 +83,13 @@ TEST_CASE("a transaction that writes nothing") {
     CHECK_FALSE(txn().then(op::put("a", "b")).read_only());
     CHECK_FALSE(txn().then(op::range(key_range::key("a"))).else_(op::delete_range(key_range::key("a"))).read_only());
 }
+
+TEST_CASE("key range: the part behind a key", "[key_range]") {
+    const std::string next("/a/k\0", 5);
+    CHECK(key_range::prefix("/a/").after("/a/k") == key_range::interval(next, "/a0"));
+    CHECK(key_range::all().after("/a/k") == key_range::from(next));
+    CHECK(key_range::from("/a").after("/a/k") == key_range::from(next));
+    CHECK(key_range::prefix("/a/").after("/a/k").contains("/a/k0"));
+    CHECK_FALSE(key_range::prefix("/a/").after("/a/k").contains("/a/k"));
+    CHECK_FALSE(key_range::key("/a/k").after("/a/k").contains(next));   // no key is left
+}

@@ -124,6 +124,8 @@ TEST_CASE("a transaction request") {
     CHECK(json::parse(txn_request(txn().if_(value_of("e") == std::string())))["compare"][0]["value"] == "");
     CHECK(json::parse(txn_request(txn().if_(create_revision_of(key_range::prefix("q/")) == 0)))["compare"][0]
           == json::parse(R"({"target":"CREATE","result":"EQUAL","key":"cS8=","range_end":"cTA=","create_revision":"0"})"));
+    CHECK(json::parse(txn_request(txn().if_(version_of(key_range::prefix("a")) == 0)))["compare"][0]
+          == json({{"result", "EQUAL"}, {"target", "VERSION"}, {"key", "YQ=="}, {"range_end", "Yg=="}, {"version", "0"}}));
 }
 
 TEST_CASE("watch requests") {

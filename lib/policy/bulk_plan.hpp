@@ -1,0 +1,14 @@
+#pragma once
+
+#include <dynconf/bulk.hpp>
+
+#include <span>
+#include <vector>
+
+namespace dynconf::policy {
+
+/// Which operations go into which transaction, in their order. An error that names the culprit for an empty key, one that
+/// is put twice, an operation that is too large for any transaction, or more than one transaction where that is not wanted.
+result<std::vector<bulk_part>> bulk_plan(std::span<const op> ops, const bulk_options& options);
+
+}  // namespace dynconf::policy
