@@ -253,7 +253,7 @@ TEST_CASE("outcome: every write takes the token, with any token inside", "[outco
         CHECK(deleted.value().deleted == 2);
         const auto committed = co_await store.commit(what, as_outcome(asio::use_awaitable));
         CHECK(committed.value().responses.size() == 2);
-        const auto compacted = co_await admin.compact(5, as_outcome);
+        const auto compacted = co_await admin.compact(5, compact_options(), as_outcome);
         CHECK(compacted.executed());
         CHECK_NOTHROW(compacted.value());
         const auto marked = co_await resolver.commit(mark, what, as_outcome);
