@@ -110,8 +110,10 @@ TEST_CASE("kv: a transaction is executed whole, by its condition", "[kv]") {
         REQUIRE(holder.kvs.size() == 1);
         CHECK(holder.kvs[0].value == bytes);
 
+        delete_options meant;
+        meant.everything = true;
         txn replace;
-        replace.if_(value_of("leader") == bytes).then(op::delete_range(key_range::prefix("")));
+        replace.if_(value_of("leader") == bytes).then(op::delete_range(key_range::prefix(""), meant));
         const txn_response replaced = co_await store.commit(replace);
         CHECK(replaced.succeeded);
         REQUIRE(replaced.responses.size() == 1);
