@@ -1,7 +1,7 @@
 // Users, roles and permissions, with etcdctl as the witness.
 
-#include "integration/etcdctl.hpp"
 #include "integration/scene.hpp"
+#include "support/etcdctl.hpp"
 
 #include <dynconf/auth.hpp>
 
@@ -15,16 +15,6 @@ constexpr const char* svc_password = "svc \"secret\" \\ p\xc3\xa4ss";
 
 std::string root() { return std::string("root:") + root_password; }
 std::string svc() { return std::string("svc:") + svc_password; }
-
-/// An operation without a value.
-asio::awaitable<error> failure(asio::awaitable<void> operation) {
-    try {
-        co_await std::move(operation);
-        co_return error{};
-    } catch (const exception& e) {
-        co_return error{e.code(), e.detail(), e.in_doubt()};
-    }
-}
 
 asio::awaitable<void> fails(asio::awaitable<void> operation, error_code with) {
     const error why = co_await failure(std::move(operation));
@@ -84,15 +74,15 @@ TEST_CASE("auth: a life cycle, with etcdctl as the witness", "[auth_admin]") {
             const std::vector<permission> granted = co_await admin.role_get("app");
             CHECK(granted.size() == 3);
             for (const permission& p : {on_prefix, on_key, on_interval}) CHECK(std::count(granted.begin(), granted.end(), p) == 1);
-            const std::string shown = etcdctl(binary, etcd, {"role", "get", "app"});
+            const std::string shown = etcdctl_says(binary, etcd, {"role", "get", "app"});
             INFO(shown);
             CHECK(has(shown, "[app/, app0) (prefix app/)"));
             CHECK(has(shown, "[x, z)"));
 
             co_await admin.enable();
-            CHECK(has(etcdctl(binary, etcd, {"get", "app/k"}), "user name is empty"));
-            CHECK(has(etcdctl(binary, etcd, {"user", "list"}, root()), "cert\nroot\nsvc"));
-            CHECK(has(etcdctl(binary, etcd, {"put", "app/k", "v"}, svc()), "OK"));
+            CHECK(has(etcdctl_says(binary, etcd, {"get", "app/k"}), "user name is empty"));
+            CHECK(has(etcdctl_says(binary, etcd, {"user", "list"}, root()), "cert\nroot\nsvc"));
+            CHECK(has(etcdctl_says(binary, etcd, {"put", "app/k", "v"}, svc()), "OK"));
             status = co_await admin.status();
             CHECK(status.enabled);
             CHECK(status.revision.has_value() == (binary.version.rfind("3.4.", 0) != 0));
@@ -166,7 +156,7 @@ TEST_CASE("auth: a life cycle, with etcdctl as the witness", "[auth_admin]") {
             co_await admin.disable();
             status = co_await admin.status();
             CHECK_FALSE(status.enabled);
-            CHECK(has(etcdctl(binary, etcd, {"put", "app/k", "v"}), "OK"));
+            CHECK(has(etcdctl_says(binary, etcd, {"put", "app/k", "v"}), "OK"));
         },
         60s);
     CHECK_FALSE(has(logged, "secret"));

@@ -48,6 +48,16 @@ asio::awaitable<result<T>> outcome(asio::awaitable<T> operation) {
     }
 }
 
+/// Of an operation without a value; no code: it went well.
+inline asio::awaitable<error> failure(asio::awaitable<void> operation) {
+    try {
+        co_await std::move(operation);
+        co_return error{};
+    } catch (const exception& e) {
+        co_return error{e.code(), e.detail(), e.in_doubt()};
+    }
+}
+
 /// The next step of that kind; others are passed over.
 inline asio::awaitable<mirror_step> next_of(mirror& content, mirror_step::kind what) {
     for (;;) {

@@ -32,6 +32,12 @@ std::string etcdctl(const etcd_binary& binary, const etcd_process& etcd, std::ve
     return std::move(done.out);
 }
 
+std::string etcdctl_says(const etcd_binary& binary, const etcd_process& etcd, std::vector<std::string> arguments, std::string_view user) {
+    if (!user.empty()) arguments.insert(arguments.begin(), "--user=" + std::string(user));
+    const program_output said = run_program(etcdctl_command(binary, etcd, std::move(arguments)), {}, etcdctl_environment());
+    return said.out + said.err;
+}
+
 std::string hex(std::int64_t id) {
     std::ostringstream out;
     out << std::hex << id;

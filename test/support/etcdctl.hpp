@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace dynconf::test {
@@ -18,6 +19,11 @@ std::vector<std::string> etcdctl_environment();
 
 /// Runs it to its end and gives what it prints; throws when it fails.
 std::string etcdctl(const etcd_binary& binary, const etcd_process& etcd, std::vector<std::string> arguments);
+
+/// Runs it to its end and gives all that it prints, whether it fails or not. `user`: "name:password".
+std::string etcdctl_says(const etcd_binary& binary, const etcd_process& etcd, std::vector<std::string> arguments, std::string_view user = {});
+
+inline bool has(const std::string& text, std::string_view words) { return text.find(words) != std::string::npos; }
 
 /// As etcdctl and Go's concurrency package write a lease.
 std::string hex(std::int64_t id);
