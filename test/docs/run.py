@@ -6,9 +6,11 @@
     run.py words ROOT DOCUMENT...    links lead somewhere, commands and named files exist, variables are known to the code
 """
 
+import os
 import pathlib
 import re
 import sys
+import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
 from private_etcd import Etcd, Program, require_etcd  # noqa: E402
@@ -20,7 +22,9 @@ CONTENT = {'/myapp/prod/Database/Host': 'db1', '/myapp/prod/Database/Port': '654
 
 def snippets(program):
     require_etcd()
-    with Etcd() as etcd:
+    program = pathlib.Path(program).resolve()
+    with Etcd() as etcd, tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)   # one snippet leaves a file
         for key, value in CONTENT.items():
             etcd.put(key, value)
         with Program(program, env={'EtcdSettings__HostName': etcd.endpoint}) as run:
