@@ -217,6 +217,54 @@ def http_service(program):
             sample.finish()
 
 
+def kv(program):
+    with Etcd() as etcd, Program(program, env={'EtcdSettings__HostName': etcd.endpoint}) as sample:
+        sample.expect('^put at revision 5, before: value 1$')
+        sample.expect('^/kv/name1 = another value, version 2$')
+        sample.expect('^/kv/missing does not exist$')
+        sample.expect('^one revision ago: value 1$')
+        sample.expect('^  /kv/name3 = value 3$')
+        sample.expect('^2 of 3 match$')
+        sample.expect('^3 deleted$')
+        sample.finish()
+
+
+def txn(program):
+    with Etcd() as etcd, Program(program, env={'EtcdSettings__HostName': etcd.endpoint}) as sample:
+        sample.expect('^opened$')
+        sample.expect('^open already$')
+        sample.expect('^70 transferred$')
+        sample.expect('^70 refused: too little$')
+        sample.expect('^bob has 70, not 0$')
+        sample.expect('^bob is robert now$')
+        sample.finish()
+
+
+def bulk(program):
+    with Etcd() as etcd, Program(program, '300', env={'EtcdSettings__HostName': etcd.endpoint}) as sample:
+        sample.expect('^128 of 300$')
+        sample.expect('^300 of 300$')
+        sample.expect('^put in 3 transactions, all$')
+        sample.expect('^300 there at one revision$')
+        sample.expect('^deleted$')
+        sample.finish()
+
+
+def watch(program):
+    with Etcd() as etcd, Program(program, '/watch/', env={'EtcdSettings__HostName': etcd.endpoint}) as sample:
+        sample.expect('^watching /watch/$')
+        wait_until('the watch is open', lambda: etcd.put('/watch/a', '1') or any('put /watch/a' in line for line in sample.lines), 20)
+        etcd.put('/watch/a', 'last')
+        sample.expect(r'^\d+ put /watch/a = last, before: 1$')
+        etcd.kill()
+        etcd.start()
+        etcd.delete('/watch/a')
+        sample.expect(r'^\d+ delete /watch/a, before: last$', 30)
+        sample.process.terminate()
+        sample.expect('^stopped$')
+        sample.finish()
+
+
 def lease(program):
     with Etcd() as etcd:
         def there(key):
@@ -302,7 +350,7 @@ def cluster(program):
 
 
 def main():
-    samples = [quickstart, control_unit, local_env, custom_schema, http_service, lease, lock, election, cluster]
+    samples = [quickstart, control_unit, local_env, custom_schema, http_service, kv, txn, bulk, watch, lease, lock, election, cluster]
     name, program = sys.argv[1:]
     run = {f.__name__: f for f in samples}[name]
     require_etcd()
