@@ -44,7 +44,9 @@ asio::awaitable<std::string> answer_to(const request& asked, client etcd) {
             co_return asked.json ? json_lines::put(r) : text_lines::put(r);
         }
         case request::command::del: {
-            const delete_response r = co_await store.delete_range(range_of(asked));
+            delete_options how;
+            how.everything = true;   // the options were refused unless --all was among them
+            const delete_response r = co_await store.delete_range(range_of(asked), how);
             co_return asked.json ? json_lines::deleted(r) : text_lines::deleted(r);
         }
         default: throw std::logic_error("not a command of this function");
