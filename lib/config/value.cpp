@@ -1,5 +1,7 @@
 #include <dynconf/config/value.hpp>
 
+#include "wire/overloaded.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <array>
@@ -9,11 +11,6 @@
 
 namespace dynconf {
 namespace {
-
-template <class... Fn> struct overloaded : Fn... {
-    using Fn::operator()...;
-};
-template <class... Fn> overloaded(Fn...) -> overloaded<Fn...>;
 
 constexpr std::string_view blanks = " \t\r\n\v\f";
 
@@ -97,7 +94,7 @@ value value::from_storage(storage data) {
 }
 
 std::string value::to_text() const {
-    return std::visit(overloaded{
+    return std::visit(wire::overloaded{
                           [](std::monostate) { return std::string(); },
                           [](bool b) { return std::string(b ? "true" : "false"); },
                           [](std::int64_t n) { return std::to_string(n); },
@@ -112,7 +109,7 @@ std::string value::to_text() const {
 }
 
 std::string value::to_json_text() const {
-    return std::visit(overloaded{
+    return std::visit(wire::overloaded{
                           [](std::monostate) { return std::string("null"); },
                           [](bool b) { return std::string(b ? "true" : "false"); },
                           [](std::int64_t n) { return std::to_string(n); },

@@ -1,9 +1,9 @@
 #include "etcd/contender.hpp"
 
+#include "etcd/commit.hpp"
 #include "etcd/lease_calls.hpp"
 #include "etcd/range_pages.hpp"
 #include "etcd/watch_subscription.hpp"
-#include "wire/requests.hpp"
 
 #include <charconv>
 #include <utility>
@@ -44,18 +44,14 @@ range_options newest_before(revision_t create_revision) {
     return o;
 }
 
-error strange() { return {errc::malformed_response, "the answer to a transaction of a lock or election"}; }
-
-const key_value* first_of(const txn_response& answer, std::size_t which) {
-    const auto* range = which < answer.responses.size() ? std::get_if<range_response>(&answer.responses[which]) : nullptr;
+const key_value* first_of(txn_response& answer, std::size_t which) {
+    const auto* range = answer_to<range_response>(answer, which);
     return range && !range->kvs.empty() ? &range->kvs[0] : nullptr;
 }
 
 /// Every transaction here may be executed twice: the second time finds what the first one did.
 asio::awaitable<result<txn_response>> ask(client_core& core, std::string_view name, const txn& what) {
-    const call commit{name, "/v3/kv/txn", safety::repeatable};
-    const std::string body = wire::txn_request(what);
-    co_return co_await core.unary<txn_response>(commit, body);
+    co_return co_await commit(core, what, {.name = name, .how = safety::repeatable});
 }
 
 }  // namespace
@@ -114,7 +110,7 @@ asio::awaitable<result<bool>> contender::join_queue() {
     if (!answer) co_return answer.error();
     const key_value* mine = answer->succeeded ? nullptr : first_of(*answer, 0);
     const key_value* head = first_of(*answer, 1);
-    if ((!answer->succeeded && !mine) || !head) co_return strange();
+    if ((!answer->succeeded && !mine) || !head) co_return unfit_answer("a transaction of a lock or election", false);
     token_ = mine ? mine->create_revision : answer->header.revision;
     co_return head->create_revision == token_;
 }
@@ -180,9 +176,7 @@ asio::awaitable<result<void>> contender::proclaim(std::string value) {
     put_options with_lease;
     with_lease.lease = lease_;
     const txn what = txn().if_(create_revision_of(key_) == token_).then(op::put(key_, std::move(value), with_lease));
-    const call commit{"proclaim", "/v3/kv/txn", safety::at_most_once};
-    const std::string body = wire::txn_request(what);
-    auto answer = co_await core_->unary<txn_response>(commit, body);
+    auto answer = co_await commit(*core_, what, {.name = "proclaim"});
     if (!answer) co_return answer.error();
     if (!answer->succeeded) co_return error{errc::not_held, key_};
     co_return result<void>();

@@ -63,16 +63,10 @@ txn guarded(const guarded_put& what) {
         .then(op::put(what.key(), what.value(), what.options()));
 }
 
-error not_ours(std::string_view what) { return {errc::malformed_response, "the answer to " + std::string(what)}; }
-
 result<txn_response> unmarked(txn_response whole, const marker& by) {
     if (!whole.succeeded) return error{errc::marker_taken, by.key()};
     auto* inner = whole.responses.size() == 2 ? std::get_if<txn_response>(&whole.responses[1]) : nullptr;
-    if (!inner) {
-        error odd = not_ours("a marked transaction");
-        odd.in_doubt = true;
-        return odd;
-    }
+    if (!inner) return etcd::unfit_answer("a marked transaction", true);
     txn_response answer = std::move(*inner);
     answer.header = whole.header;   // the inner one is empty
     return answer;
@@ -81,7 +75,7 @@ result<txn_response> unmarked(txn_response whole, const marker& by) {
 result<resolution> read_marker(const txn_response& answer, const marker& of) {
     if (answer.succeeded) return resolution{write_state::not_executed, 0};
     const auto* found = answer.responses.size() == 1 ? std::get_if<range_response>(&answer.responses[0]) : nullptr;
-    if (!found || found->kvs.size() != 1) return not_ours("a question for a marker");
+    if (!found || found->kvs.size() != 1) return etcd::unfit_answer("a question for a marker", false);
     const key_value& mark = found->kvs[0];
     if (mark.value == fence_mark) return resolution{write_state::not_executed, 0};
     if (mark.value == executed_mark) return resolution{write_state::executed, mark.create_revision};

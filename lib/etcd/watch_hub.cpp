@@ -2,6 +2,7 @@
 
 #include "etcd/spawn.hpp"
 #include "policy/retry.hpp"
+#include "wire/overloaded.hpp"
 #include "wire/requests.hpp"
 
 #include <algorithm>
@@ -10,10 +11,6 @@
 namespace dynconf::etcd {
 
 namespace {
-
-template <class... Cases>
-struct overloaded : Cases... { using Cases::operator()...; };
-template <class... Cases> overloaded(Cases...) -> overloaded<Cases...>;
 
 policy::watch_plan::options plan_of(const client_core& core) {
     const client_options& o = core.options();
@@ -248,7 +245,7 @@ bool watch_hub::wanted(const link& l) noexcept {
 
 void watch_hub::deliver(link& l, std::size_t which, policy::watch_cursor::step step) {
     watch_subscription& s = *l.watches[which];
-    std::visit(overloaded{
+    std::visit(wire::overloaded{
         [](policy::watch_cursor::nothing) {},
         [&](policy::watch_cursor::alive) { s.on_progress(l.meaning.next_revision(which)); },
         [&](policy::watch_cursor::confirmed& c) {

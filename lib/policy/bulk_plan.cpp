@@ -1,5 +1,6 @@
 #include "policy/bulk_plan.hpp"
 
+#include "wire/overloaded.hpp"
 #include "wire/quote.hpp"
 
 #include <string_view>
@@ -8,10 +9,6 @@
 namespace dynconf::policy {
 
 namespace {
-
-template <class... Cases>
-struct overloaded : Cases... { using Cases::operator()...; };
-template <class... Cases> overloaded(Cases...) -> overloaded<Cases...>;
 
 struct weighed {
     std::string_view key;
@@ -23,7 +20,7 @@ std::size_t bytes_of(const txn& t);
 
 weighed weigh(const op& o) {
     constexpr std::size_t around = 32;   // field tags, lengths and flags in protobuf
-    return std::visit(overloaded{
+    return std::visit(wire::overloaded{
         [](const op::put_op& p) { return weighed{p.key, p.key.size() + p.value.size() + around, true}; },
         [](const op::range_op& r) { return weighed{r.range.first(), r.range.first().size() + r.range.range_end().size() + around, false}; },
         [](const op::delete_op& d) { return weighed{d.range.first(), d.range.first().size() + d.range.range_end().size() + around, false}; },
