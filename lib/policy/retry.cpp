@@ -57,6 +57,10 @@ bool member_is_unfit(const error_code& code) noexcept {
     return code != boost::asio::error::operation_aborted;   // sockets, TLS, resolver
 }
 
+bool ran_out_of_time(const error_code& code) noexcept {
+    return code == errc::deadline_exceeded || code == server_errc::deadline_exceeded || code == grpc_errc::deadline_exceeded;
+}
+
 bool surely_not_executed(stage how_far, const error_code& code) noexcept {
     if (how_far == stage::not_sent) return true;
     if (how_far == stage::sent) return false;

@@ -104,6 +104,8 @@ TEST_CASE("retry: what an error means for a read and for a write", "[policy]") {
         CHECK(policy::decide(safety::at_most_once, stage::answered, r.code) == r.write);
         CHECK(policy::surely_not_executed(stage::answered, r.code) == r.sure);
         CHECK(policy::member_is_unfit(r.code) == r.unfit);
+        const bool late = r.code == errc::deadline_exceeded || r.code == server_errc::deadline_exceeded || r.code == grpc_errc::deadline_exceeded;
+        CHECK(policy::ran_out_of_time(r.code) == late);
 
         // Before a byte left, all may be tried again.
         const verdict unsent = r.unfit ? other : stop;
