@@ -1,7 +1,9 @@
 #include <dynconf/search.hpp>
 
+#include "etcd/commit.hpp"
 #include "etcd/range_pages.hpp"
 #include "etcd/start_call.hpp"
+#include "policy/key_past.hpp"
 #include "policy/range_walk.hpp"
 
 #include <utility>
@@ -37,21 +39,38 @@ asio::awaitable<result<search_response>> find_keys(etcd::client_core& core, key_
 }
 
 asio::awaitable<result<key_history>> versions_of(etcd::client_core& core, std::string key, std::size_t limit, due_time due) {
-    key_history out;
+    policy::key_past past(limit, search::most_absent_revisions);
     const key_range wanted = key_range::key(key);
-    range_options at;
-    while (!out.complete && (limit == 0 || out.versions.size() < limit)) {
-        auto found = co_await etcd::range_once(core, wanted, at, etcd::limits_of(due));
-        if (!found && found.error().code == server_errc::compacted && !out.versions.empty()) break;
-        if (!found) co_return found.error();
-        if (found->kvs.empty()) {   // it never was, or what is older was compacted
-            out.complete = out.versions.empty();
-            break;
+    while (const auto question = past.next()) {
+        range_options at;
+        at.revision = question->newest;
+        if (question->count == 0) {
+            auto found = co_await etcd::range_once(core, wanted, at, etcd::limits_of(due));
+            if (!found && !past.failed(found.error().code)) co_return found.error();
+            if (!found) continue;
+            std::optional<key_value> kv;
+            if (!found->kvs.empty()) kv = std::move(found->kvs.front());
+            past.read(found->header.revision, std::move(kv));
+            continue;
         }
-        const key_value& last = out.versions.emplace_back(std::move(found->kvs.front()));
-        out.complete = last.mod_revision <= last.create_revision;
-        at.revision = last.mod_revision - 1;
+        at.keys_only = true;
+        txn reads;
+        for (std::size_t i = 0; i < question->count; ++i, --at.revision) reads.then(op::range(wanted, at));
+        auto found = co_await etcd::commit(core, std::move(reads), {.name = "history", .due = due});
+        if (!found && !past.failed(found.error().code)) co_return found.error();
+        if (!found) continue;
+        std::optional<std::size_t> first;
+        for (std::size_t i = 0; i < question->count; ++i) {
+            const auto* answer = etcd::answer_to<range_response>(*found, i);
+            if (!answer) co_return etcd::unfit_answer("history", false);
+            if (!first && !answer->kvs.empty()) first = i;
+        }
+        past.looked(first);
     }
+    key_history out;
+    out.complete = past.complete();
+    out.versions = past.take();
+    for (key_value& kv : out.versions) kv.key = key;
     co_return out;
 }
 
