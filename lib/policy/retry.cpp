@@ -69,6 +69,8 @@ bool surely_not_executed(stage how_far, const error_code& code) noexcept {
         || code == server_errc::not_supported_for_learner || code == server_errc::leader_changed
         || code == errc::gateway_disabled || token_was_refused(code))
         return true;
+    // A follower passes a promotion on again and again: this may be the answer to a second one, the first having worked.
+    if (code == server_errc::learner_not_ready || code == server_errc::member_not_learner) return false;
     return !member_is_unfit(code);   // what is left says that the request itself was refused
 }
 

@@ -44,6 +44,9 @@ const row rows[] = {
     {grpc_errc::out_of_range, stop, stop, true, false},
     {grpc_errc::unimplemented, stop, stop, true, false},
     {grpc_errc::resource_exhausted, stop, stop, true, false},
+    // refused, perhaps because an earlier passing on of the same call has worked
+    {server_errc::learner_not_ready, stop, stop, false, false},
+    {server_errc::member_not_learner, stop, stop, false, false},
     // who asks
     {server_errc::user_empty, token, token, true, false},
     {server_errc::invalid_auth_token, token, token, true, false},
