@@ -184,7 +184,8 @@ asio::awaitable<result<void>> contender::proclaim(std::string value) {
 
 asio::awaitable<result<void>> contender::leave() {
     if (std::exchange(left_, true)) co_return result<void>();
-    const std::optional<error> before = kept_->loss();
+    std::optional<error> before = kept_->loss();
+    if (before && before->code == errc::not_held) before.reset();   // by an earlier try of this
     kept_->end();
     auto done = co_await revoke_lease(*core_, lease_);   // it may live on even when it was lost to us
     if (before) co_return *before;

@@ -24,13 +24,6 @@ namespace {
 
 const std::string name = "/locks/job";
 
-claim_options with(std::chrono::milliseconds ttl, std::chrono::milliseconds wait = claim_options::forever) {
-    claim_options o;
-    o.ttl = ttl;
-    o.wait_timeout = wait;
-    return o;
-}
-
 /// Neither a key nor a lease.
 bool nothing_left(const etcd_process& etcd) {
     return becomes_true([&] { return keys_at(etcd, name) == 0 && leases_at(etcd) == 0; }, 10s);
@@ -318,6 +311,25 @@ TEST_CASE("lock: a slow network changes no answer", "[lock]") {
         mine->unlock(asio::use_future).get();
         CHECK(nothing_left(etcd));
     }
+}
+
+TEST_CASE("lock: an unlock that did not get through can be repeated", "[lock]") {
+    FOR_EACH_ETCD(binary);
+    etcd_process etcd(binary);
+    relay wire(etcd.port());
+    io_threads io(1);
+    client_options o = hasty({wire.endpoint()});
+    o.total_timeout = 1s;
+    client c(io.get_executor(), o);
+    held_lock mine = mutex(c, name, with(60s)).lock(asio::use_future).get();
+    wire.refuse();
+    CHECK(failure_in(mine.unlock(asio::use_future)));
+    CHECK_FALSE(mine.valid());   // nobody keeps it alive any more
+    CHECK(keys_at(etcd, name) == 1);
+    wire.mend();
+    mine.unlock(asio::use_future).get();
+    CHECK(keys_at(etcd, name) == 0);
+    CHECK(leases_at(etcd) == 0);
 }
 
 TEST_CASE("lock: cut at each byte of the exchange, it is had all the same, and nothing is left of it", "[lock]") {
