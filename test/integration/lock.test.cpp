@@ -13,6 +13,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <deque>
 #include <future>
 #include <memory>
 #include <optional>
@@ -311,6 +312,33 @@ TEST_CASE("lock: a slow network changes no answer", "[lock]") {
         mine->unlock(asio::use_future).get();
         CHECK(nothing_left(etcd));
     }
+}
+
+TEST_CASE("lock: the end of one wakes the next one only", "[lock]") {
+    FOR_EACH_ETCD(binary);
+    etcd_process etcd(binary);
+    io_threads io(1);
+    client c(io.get_executor(), hasty(etcd));
+    const auto questions = [&] {
+        return etcd.metric("grpc_server_handled_total{grpc_code=\"OK\",grpc_method=\"Txn\",grpc_service=\"etcdserverpb.KV\",grpc_type=\"unary\"}");
+    };
+    constexpr int waiters = 5;
+    mutex m(c, name, with(30s));
+    held_lock mine = m.lock(asio::use_future).get();
+    std::deque<locking> queue;
+    for (int i = 1; i <= waiters; ++i) {
+        queue.emplace_back(io, m);
+        REQUIRE(becomes_true([&] { return questions() == 1 + 2 * i; }));   // to join, and whom to wait for
+    }
+    const double before = questions();
+    for (locking& next : queue) {
+        mine.unlock(asio::use_future).get();
+        auto got = next.get();
+        REQUIRE(got);
+        mine = *got;
+    }
+    CHECK(questions() == before + waiters);
+    mine.unlock(asio::use_future).get();
 }
 
 TEST_CASE("lock: an unlock that did not get through can be repeated", "[lock]") {

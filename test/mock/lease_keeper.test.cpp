@@ -121,6 +121,25 @@ TEST_CASE("lease keeper: a try that was too slow goes on elsewhere, and the memb
     CHECK(slow.count(status_path) == 0);       // nobody took it for one that is down
 }
 
+TEST_CASE("lease keeper: the time counts from the request, not from its answer", "[lease_keeper]") {
+    fake_gateway gateway;
+    std::chrono::steady_clock::time_point arrived;
+    gateway.on(keep_alive_path, [&](const gateway_request& r) {
+        if (r.number > 1) return silence();
+        arrived = std::chrono::steady_clock::now();
+        const std::string kept = "{\"result\":{" + header(5) + ",\"ID\":\"100\",\"TTL\":\"4\"}}";
+        return stream({kept}, then::next_request).after(1s);
+    });
+    with_client(options_for({gateway.url()}), [&](client& c) -> asio::awaitable<void> {
+        const error why = co_await failure_of([&]() -> asio::awaitable<void> {
+            const lease_grant_response g = granted(100, 4s, std::chrono::steady_clock::now() + 3s);
+            co_await leases(c).keep_alive(g);
+        });
+        CHECK(why == errc::lease_unreachable);
+        CHECK(std::chrono::steady_clock::now() < arrived + 4s);   // when etcd may end it
+    });
+}
+
 TEST_CASE("lease keeper: a member that refuses is left out for all", "[lease_keeper]") {
     fake_gateway bad, good;
     bad.on(keep_alive_path, no_leader);
