@@ -82,7 +82,7 @@ public:
     }
 
     /// Deletes all keys of a range; how many there were is in the answer. A range of all keys, be it the prefix "", needs
-    /// delete_options::everything, else errc::invalid_argument.
+    /// delete_options::everything, else errc::invalid_argument. In a view (client::within) these are all keys of the view.
     template <class Token = default_token>
     auto delete_range(key_range keys, delete_options options = {}, Token&& token = {}) {
         return detail::initiate_write<delete_response>(std::forward<Token>(token),
