@@ -39,8 +39,8 @@ struct claim_options {
 /// A claim can be lost at any time: etcd gives it to the next one when the lease has ended, whatever this process thinks.
 /// So a write that relies on it carries it as guard: etcd compares, and refuses what comes from a former holder.
 ///
-///     auto done = co_await store.commit(txn().if_(mine.held()).then(op::put("/counter", "7")));
-///     if (!done.succeeded) ...   // somebody else has it by now
+///     co_await store.guarded_by(mine).put("/counter", "7");   // errc::not_held: somebody else has it by now
+///     auto done = co_await store.commit(txn().if_(mine).then(op::put("/counter", "7")));   // done.succeeded
 ///
 /// When the last handle is destroyed the claim is given up in the background.
 class DYNCONF_API claim {

@@ -4,6 +4,7 @@
 #include <dynconf/detail/export.hpp>
 #include <dynconf/detail/facet.hpp>
 #include <dynconf/detail/initiate.hpp>
+#include <dynconf/guarded_kv.hpp>
 #include <dynconf/txn.hpp>
 #include <dynconf/types.hpp>
 
@@ -99,6 +100,10 @@ public:
                 start_commit(from, std::move(what), std::move(h));
             });
     }
+
+    /// Writes that etcd executes only as long as this lock or leadership is held. Throws std::invalid_argument for an empty
+    /// handle.
+    DYNCONF_API guarded_kv guarded_by(const claim& held) const;
 
 private:
     using origin = detail::call_origin;

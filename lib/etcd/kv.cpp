@@ -71,4 +71,6 @@ void kv::start_commit(origin from, txn what, detail::erased_handler<txn_response
     etcd::start<txn_response>(from, how, std::move(h), std::move(body));
 }
 
+guarded_kv kv::guarded_by(const claim& held) const { return {origin_, held}; }
+
 }  // namespace dynconf

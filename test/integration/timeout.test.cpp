@@ -79,6 +79,8 @@ TEST_CASE("timeout: every operation of a facet ends by it", "[timeout]") {
         CHECK(late(queue));
         const auto leader = co_await outcome(election(c, "seat").with_timeout(100ms).leader());
         CHECK(late(leader));
+        const auto guarded_by_lock = co_await outcome(kv(c).with_timeout(100ms).guarded_by(mine).put("k", "3"));
+        CHECK(late(guarded_by_lock));
         const error proclaimed = co_await failure(leads.proclaim("too late"));   // what was given to the campaign goes on
         CHECK(late(proclaimed));
         const error unlocked = co_await failure(mine.unlock());

@@ -348,8 +348,9 @@ TEST_CASE("view: locks and elections are those of the whole name, for etcdctl to
     for (const client& c : {whole, shop, whole.within("/else/"), shop.within("deep/")}) {
         kv store(c);
         CHECK(store.commit(txn().if_(mine).then(op::put("guarded", "1")), asio::use_future).get().succeeded);
+        CHECK_NOTHROW(store.guarded_by(mine).put("guarded", "2", {}, asio::use_future).get());
     }
-    CHECK(admin.read("/shop/deep/guarded").at("/shop/deep/guarded").value == "1");
+    CHECK(admin.read("/shop/deep/guarded").at("/shop/deep/guarded").value == "2");
 
     child_process theirs(etcdctl_command(binary, etcd, {"lock", "/shop/jobs"}), {}, etcdctl_environment());
     REQUIRE(becomes_true([&] { return keys_at(etcd, "/shop/jobs/") == 2; }));
