@@ -127,6 +127,7 @@ TEST_CASE("timeout: it bounds the calls of what waits, and not the wait", "[time
     CHECK(second.wait_for(0s) != std::future_status::ready);
     CHECK(kept.wait_for(0s) != std::future_status::ready);
     first.unlock(asio::use_future).get();
+    REQUIRE(second.wait_for(20s) == std::future_status::ready);
     auto held = second.get();
     CHECK(held.valid());
     held.unlock(asio::use_future).get();
