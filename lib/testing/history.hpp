@@ -32,7 +32,7 @@ struct operation {
     write_state state = write_state::unknown;   ///< A read that failed is `not_executed`.
     /// When it was executed: what fits `what`, with its header's revision. A txn_response without responses for a branch
     /// that has operations: they were not recorded.
-    std::optional<op_response> answer;
+    std::optional<op_response> answer = {};
 };
 
 /// One call about a lease.
@@ -71,6 +71,7 @@ struct sight {
         resync,     ///< `events` lead from what it had to the content at `revision`, because of `why`.
         live,       ///< From now on it claims to be current.
         stale,      ///< From now on it does not.
+        ended,      ///< It looks no more: what comes later does not concern it.
     };
 
     kind what = kind::batch;
