@@ -1,0 +1,21 @@
+#include "testing/rules/rules.hpp"
+
+namespace dynconf::testing {
+
+std::vector<const event*> wanted(const observer& o, const std::vector<event>& changes) {
+    std::vector<const event*> all;
+    for (const event& e : changes)
+        if (wants(o, e)) all.push_back(&e);
+    return all;
+}
+
+std::vector<std::size_t> maker(const judged& run, revision_t r) {
+    if (!run.happened.reaches(r) || r == run.happened.model.first_revision()) return {};
+    const cause& c = run.happened.of(r);
+    if (c.what != cause::kind::operation) return {};
+    return {c.operation};
+}
+
+std::string maker_in_words(const judged& run, revision_t r) { return run.tell.operations(maker(run, r)); }
+
+}  // namespace dynconf::testing
