@@ -5,6 +5,17 @@
 #include <algorithm>
 
 namespace dynconf::testing {
+namespace {
+
+void check_urls(const std::vector<std::string>& urls) {
+    const auto good = [](const std::string& url) {
+        const auto host = url.find("://");
+        return (url.starts_with("http://") || url.starts_with("https://")) && url.find(':', host + 3) != std::string::npos;
+    };
+    if (urls.empty() || !std::all_of(urls.begin(), urls.end(), good)) throw refusal(server_errc::member_bad_urls);
+}
+
+}  // namespace
 
 cluster::cluster(cluster_options options) : store_(options.store), id_(options.id), state_(options.seed) {
     for (std::size_t i = 0; i < std::max<std::size_t>(options.members, 1); ++i) {
@@ -34,7 +45,7 @@ member_info& cluster::member(std::uint64_t id) {
 }
 
 const member_info& cluster::add_member(std::vector<std::string> peer_urls, bool learner) {
-    if (peer_urls.empty()) throw refusal(server_errc::member_bad_urls);
+    check_urls(peer_urls);
     for (const member_info& m : members_)
         for (const std::string& url : peer_urls)
             if (std::find(m.peer_urls.begin(), m.peer_urls.end(), url) != m.peer_urls.end())
@@ -52,7 +63,7 @@ void cluster::remove_member(std::uint64_t id) {
 }
 
 void cluster::update_member(std::uint64_t id, std::vector<std::string> peer_urls) {
-    if (peer_urls.empty()) throw refusal(server_errc::member_bad_urls);
+    check_urls(peer_urls);
     member(id).peer_urls = std::move(peer_urls);
 }
 

@@ -78,6 +78,8 @@ public:
         const record before = store_.live(r.key);
         auto kv = std::make_shared<key_value>();
         kv->key = r.key;
+        // Deleted a moment ago by the same transaction: a real etcd ends here, with a panic.
+        if ((r.ignore_value || r.ignore_lease) && !before) throw refusal(server_errc::stopped);
         kv->value = r.ignore_value ? before->value : r.value;
         kv->lease = r.ignore_lease ? before->lease : r.lease;
         kv->create_revision = before ? before->create_revision : next();
@@ -99,8 +101,10 @@ public:
             auto tombstone = std::make_shared<key_value>();
             tombstone->key = kv->key;
             tombstone->mod_revision = next();
-            store_.keys_.find(kv->key)->second.push_back(tombstone);
-            add(std::move(tombstone), kv);
+            history& all = store_.keys_.find(kv->key)->second;
+            const record before = at_revision(all, store_.revision_);
+            all.push_back(tombstone);
+            add(std::move(tombstone), before);
         }
         reply.revision = revision();
         reply.deleted = static_cast<std::int64_t>(doomed.size());
@@ -159,6 +163,8 @@ void etcd_store::check_put(const put_request& r) const {
 }
 
 put_reply etcd_store::put(const put_request& r) {
+    // Alone it is asked for its lease first, in a transaction last.
+    if (r.lease != 0 && !leases_.contains(r.lease)) throw refusal(server_errc::lease_not_found);
     check_put(r);
     return writing(*this).put(r);
 }

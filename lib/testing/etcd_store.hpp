@@ -18,7 +18,7 @@ namespace dynconf::testing {
 struct store_options {
     std::int64_t quota_bytes = std::int64_t{2} << 30;
     std::int64_t minimum_ttl = 2;        ///< Seconds; smaller ones are raised to it.
-    /// Whether a deletion at the very revision of a compaction can still be watched: since 3.4.37, 3.5.20 and 3.6.
+    /// Whether a deletion at the very revision of a compaction can still be watched: 3.4 before 3.4.37 forgets it.
     bool keeps_last_tombstones = true;
 };
 
@@ -105,7 +105,7 @@ private:
     std::vector<std::vector<change>> log_;
     std::map<lease_id, lease> leases_;
     std::set<std::pair<time_point, lease_id>> expiries_;
-    lease_id next_id_ = 0x1f0000000001;
+    lease_id next_id_ = 0x1f00000000000001;
     std::int64_t size_ = base_size;
     std::int64_t in_use_ = 0;
 };

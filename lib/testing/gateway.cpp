@@ -44,6 +44,12 @@ std::string_view http_words(unsigned status) {
     }
 }
 
+cluster_options of_version(const std::string& version) {
+    cluster_options o;
+    o.store.keeps_last_tombstones = server_profile(version).since(37, 16, 0);
+    return o;
+}
+
 refusal deadline_exceeded() { return {grpc_errc::deadline_exceeded, "context deadline exceeded"}; }
 
 }  // namespace
@@ -87,7 +93,7 @@ gateway::gateway(const std::shared_ptr<testing::cluster>& c, std::uint64_t id, g
     cluster().attach(*this);
 }
 
-gateway::gateway(gateway_options options) : gateway(std::make_shared<testing::cluster>(), 0, std::move(options)) {}
+gateway::gateway(const gateway_options& options) : gateway(std::make_shared<testing::cluster>(of_version(options.server_version)), 0, options) {}
 
 gateway::~gateway() {
     on_change = nullptr;

@@ -21,8 +21,8 @@ class gateway final : private testing::cluster::listener {
 public:
     /// The member `id` of `c`; 0: the first.
     gateway(const std::shared_ptr<testing::cluster>& c, std::uint64_t id, gateway_options options = {});
-    /// The only member of a cluster of its own.
-    explicit gateway(gateway_options options = {});
+    /// The only member of a cluster of its own, which is of that version too.
+    explicit gateway(const gateway_options& options = {});
     ~gateway();
     gateway(const gateway&) = delete;
     gateway& operator=(const gateway&) = delete;
