@@ -38,10 +38,15 @@ void cluster::changed() {
     for (listener* l : std::vector(listeners_)) l->on_commit();
 }
 
-member_info& cluster::member(std::uint64_t id) {
+const member_info* cluster::find_member(std::uint64_t id) const noexcept {
     const auto it = std::find_if(members_.begin(), members_.end(), [&](const member_info& m) { return m.id == id; });
-    if (it == members_.end()) throw refusal(server_errc::member_not_found);
-    return *it;
+    return it == members_.end() ? nullptr : &*it;
+}
+
+member_info& cluster::member(std::uint64_t id) {
+    const member_info* m = find_member(id);
+    if (!m) throw refusal(server_errc::member_not_found);
+    return const_cast<member_info&>(*m);
 }
 
 const member_info& cluster::add_member(std::vector<std::string> peer_urls, bool learner) {
@@ -72,6 +77,11 @@ void cluster::promote_member(std::uint64_t id) {
     if (!m.learner) throw refusal(server_errc::member_not_learner);
     if (m.name.empty()) throw refusal(server_errc::learner_not_ready);
     m.learner = false;
+}
+
+void cluster::lose_leader() {
+    leader_ = 0;
+    for (listener* l : std::vector(listeners_)) l->on_leader_lost();
 }
 
 void cluster::elect(std::uint64_t member_id, time_point now) {

@@ -37,7 +37,8 @@ public:
     range_reply range(const range_request&, std::optional<revision_t> newest = {}) const;
     put_reply put(const put_request&);
     delete_reply erase(const delete_request&);
-    txn_reply txn(const txn_request&);
+    /// `newest` as above, for one that only reads.
+    txn_reply txn(const txn_request&, std::optional<revision_t> newest = {});
     void compact(revision_t revision);
 
     /// The changes of one revision that is not compacted; none for one that does not exist.
@@ -87,10 +88,10 @@ private:
     class writing;
     using history = std::vector<record>;   // of one key, oldest first
 
-    bool evaluate(const compare&) const;
-    void choose_paths(const txn_request&, std::vector<bool>& paths) const;
+    bool evaluate(const compare&, revision_t at) const;
+    void choose_paths(const txn_request&, revision_t at, std::vector<bool>& paths) const;
     enum class inspection { puts, ranges };
-    void inspect(const txn_request&, const std::vector<bool>& paths, std::size_t& at, inspection) const;
+    void inspect(const txn_request&, const std::vector<bool>& paths, std::size_t& at, inspection, revision_t newest) const;
     txn_reply run(const txn_request&, const std::vector<bool>& paths, std::size_t& at, writing&);
     void check_put(const put_request&) const;
     record live(std::string_view key) const;

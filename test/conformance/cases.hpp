@@ -12,6 +12,15 @@ struct conformance_case {
     void (*run)(target&);
 };
 
-std::span<const conformance_case> conformance_cases();
+std::span<const conformance_case> kv_cases();
+std::span<const conformance_case> watch_cases();    ///< And of leases.
+std::span<const conformance_case> server_cases();   ///< Users, members, maintenance, the form of requests.
+
+/// All of them, each on what `with` makes.
+template <class F>
+void each_conformance_case(F&& with) {
+    for (const auto cases : {kv_cases(), watch_cases(), server_cases()})
+        for (const conformance_case& c : cases) with(c);
+}
 
 }  // namespace dynconf::test

@@ -9,14 +9,14 @@ using namespace dynconf::test;
 
 TEST_CASE("conformance: the fake etcd answers as a real one", "[conformance]") {
     FOR_EACH_ETCD(binary);
-    for (const conformance_case& c : conformance_cases()) {
+    each_conformance_case([&](const conformance_case& c) {
         INFO(c.name);
         const etcd_process etcd(binary);
         fake_target fake(binary.version);
         etcd_target real(etcd);
         paired_target both(fake, real);
         c.run(both);
-    }
+    });
 }
 
 TEST_CASE("conformance: what nobody thought of is answered the same", "[conformance]") {
