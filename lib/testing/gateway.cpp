@@ -353,7 +353,7 @@ std::optional<identity> gateway::identify(const request& r, time_point now) {
 }
 
 void gateway::require_any_user(const call& c) const {
-    if (member_->cluster->auth().enabled() && !c.who && member_->profile.since(42, 28, 9)) throw refusal(server_errc::user_empty);
+    if (member_->cluster->auth().enabled() && !c.who && member_->profile.guards_all()) throw refusal(server_errc::user_empty);
 }
 
 void gateway::require_maintainer(const call& c) const {

@@ -21,6 +21,7 @@ void gateway::lease_revoke(call& c) {
     const lease_id id = c.in.number("ID");
     admit(c);
     enter(c, needs::commit);
+    require_any_user(c);
     check_lease_keys(c, id);
     cluster().store().revoke(id);
     member_->header(c.out, member_->store().revision());
@@ -31,6 +32,7 @@ void gateway::lease_time_to_live(call& c) {
     const bool keys = c.in.flag("keys");
     admit(c);
     enter(c, needs::leader);
+    require_any_user(c);
     const etcd_store::lease* l = cluster().store().find_lease(id);
     if (l && keys && member_->profile.since(26, 9, 0))
         for (const std::string& key : l->keys) cluster().auth().check_range(c.who, key, {});

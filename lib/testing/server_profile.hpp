@@ -27,6 +27,10 @@ public:
     /// Holds since these patches of 3.4, 3.5 and 3.6, and in all later minors.
     bool since(unsigned of_3_4, unsigned of_3_5, unsigned of_3_6) const noexcept;
 
+    /// Asks for a token, and for rights, in all calls: before CVE-2026-33413 some were open, and so was what is inside of
+    /// transactions.
+    bool guards_all() const noexcept { return since(42, 28, 9); }
+
     static constexpr unsigned never = 1000;
 
 private:

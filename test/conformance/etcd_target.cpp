@@ -51,7 +51,7 @@ public:
                 continue;
             }
             pollfd p{fd_, POLLIN, 0};
-            if (::poll(&p, 1, 1000) <= 0) return std::nullopt;
+            if (::poll(&p, 1, 10000) <= 0) return std::nullopt;
             char piece[65536];
             const auto n = ::recv(fd_, piece, sizeof piece, 0);
             if (n <= 0) return in_body_ && !got_.empty() ? std::optional(std::exchange(got_, {})) : std::nullopt;

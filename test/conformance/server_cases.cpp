@@ -76,6 +76,27 @@ void users(target& t) {
     CHECK(s.refused("/v3/kv/txn", {{"compare", {compare_of("w", "VERSION", "EQUAL", "version", 0)}}}) == denied);
     CHECK(s.refused("/v3/kv/txn", {{"failure", {op_put("a", "1")}}}) == denied);
     s.ask("/v3/kv/txn", {{"compare", {compare_of("a", "VERSION", "EQUAL", "version", 1)}}, {"success", {op_put("w", "1"), op_range("d")}}});
+    // Not every version looks inside.
+    s.on().call("/v3/kv/txn", json{{"success", {{{"request_txn", {{"success", {op_put("a", "inner")}}}}}}}}.dump(), ann);
+    s.on().call("/v3/kv/txn", json{{"success", {{{"request_put", {{"key", b64("w")}, {"prev_kv", true}}}}}}}.dump(), ann);
+    s.on().call("/v3/kv/txn", json{{"success", {{{"request_put", {{"key", b64("w")}, {"lease", 3}}}}}}}.dump(), ann);
+    s.on().call("/v3/lease/timetolive", json{{"ID", 3}, {"keys", true}}.dump(), ann);
+    s.on().call("/v3/lease/leases", "{}", ann);
+    s.on().call("/v3/kv/compaction", R"({"revision":2})", ann);
+    s.on().call("/v3/cluster/member/list", "{}", ann);
+    s.on().call("/v3/maintenance/hash", "{}", ann);
+    for (const char* path : {"/v3/lease/leases", "/v3/cluster/member/list", "/v3/maintenance/alarm", "/v3/maintenance/status"})
+        s.on().call(path, "{}", "");
+    s.act_as({});
+    for (const char* path : {"/v3/lease/leases", "/v3/cluster/member/list", "/v3/maintenance/alarm", "/v3/maintenance/status",
+             "/v3/auth/user/list", "/v3/auth/status", "/v3/maintenance/hash", "/v3/maintenance/defragment"})
+        s.on().call(path, "{}");
+    s.on().call("/v3/kv/compaction", R"({"revision":3})");
+    s.on().call("/v3/lease/grant", R"({"ID":77,"TTL":600})");
+    s.on().call("/v3/lease/keepalive", R"({"ID":77})");
+    s.on().call("/v3/lease/timetolive", R"({"ID":77})");
+    s.on().call("/v3/lease/revoke", R"({"ID":77})");
+    s.act_as(ann);
     for (const char* path : {"/v3/auth/user/list", "/v3/auth/role/list", "/v3/auth/disable"}) CHECK(s.refused(path, json::object()) == denied);
     CHECK(s.refused("/v3/auth/user/add", {{"name", "x"}, {"password", "y"}}) == denied);
     CHECK(s.refused("/v3/auth/user/get", {{"name", "root"}}) == denied);

@@ -20,7 +20,7 @@ struct target_answer {
 class target_stream {
 public:
     virtual ~target_stream() = default;
-    /// The next line; none when there is none, or none within a second.
+    /// The next line; none when there is none, or none within ten seconds.
     virtual std::optional<std::string> next() = 0;
 };
 
