@@ -38,16 +38,17 @@ asio::awaitable<void> try_to_revoke(client_core& core, lease_id id) {
 
 }  // namespace
 
-asio::awaitable<result<lease_grant_response>> grant_lease(client_core& core, std::chrono::milliseconds ttl, lease_id id) {
+asio::awaitable<result<lease_grant_response>> grant_lease(const view& through, std::chrono::milliseconds ttl, lease_id id) {
     if (ttl <= 0ms) co_return error{errc::invalid_argument, "a lease needs a positive TTL"};
     const bool drawn = id == 0;
     if (drawn) id = random_lease_id();
-    const call grant{"lease_grant", "/v3/lease/grant", drawn ? safety::repeatable : safety::at_most_once};
+    call grant{"lease_grant", "/v3/lease/grant", drawn ? safety::repeatable : safety::at_most_once};
+    grant.due = through.due();
     const std::string body = wire::lease_grant_request(std::chrono::ceil<std::chrono::seconds>(ttl).count(), id);
     const auto asked = client_core::clock::now();
     lease_grant_response out;
     out.id = id;
-    auto granted = co_await core.unary<wire::lease_grant_response>(grant, body);
+    auto granted = co_await through.core().unary<wire::lease_grant_response>(grant, body);
     if (granted) {
         out.header = granted->header;
         out.ttl = std::chrono::seconds(granted->ttl);
@@ -56,9 +57,10 @@ asio::awaitable<result<lease_grant_response>> grant_lease(client_core& core, std
     }
     error why = granted.error();
     if (drawn && why.code == server_errc::lease_exists) {   // an earlier try, whose answer was lost, was executed
-        const call ask{"lease_time_to_live", "/v3/lease/timetolive"};
+        call ask{"lease_time_to_live", "/v3/lease/timetolive"};
+        ask.due = through.due();
         const std::string question = wire::lease_time_to_live_request(id, false);
-        auto found = co_await core.unary<wire::lease_time_to_live_response>(ask, question);
+        auto found = co_await through.core().unary<wire::lease_time_to_live_response>(ask, question);
         if (found && found->ttl > 0) {
             out.header = found->header;
             out.ttl = std::chrono::seconds(found->granted_ttl);
@@ -67,14 +69,15 @@ asio::awaitable<result<lease_grant_response>> grant_lease(client_core& core, std
         }
         why = found ? error{errc::lease_expired, "lease_grant"} : found.error();
     }
-    if (drawn && !policy::will_not_heal(why.code)) co_await drop_lease(core, id);
+    if (drawn && !policy::will_not_heal(why.code)) co_await drop_lease(through.core(), id);
     co_return why;
 }
 
-asio::awaitable<result<void>> revoke_lease(client_core& core, lease_id id) {
-    const call what{"lease_revoke", "/v3/lease/revoke"};
+asio::awaitable<result<void>> revoke_lease(const view& through, lease_id id) {
+    call what{"lease_revoke", "/v3/lease/revoke"};
+    what.due = through.due();
     const std::string body = wire::lease_revoke_request(id);
-    auto done = co_await core.unary<wire::header_only_response>(what, body);
+    auto done = co_await through.core().unary<wire::header_only_response>(what, body);
     if (!done) co_return done.error();
     co_return result<void>();
 }

@@ -2,7 +2,7 @@
 
 #include "etcd/capabilities.hpp"
 #include "etcd/each_endpoint.hpp"
-#include "etcd/range_pages.hpp"
+#include "etcd/kv_calls.hpp"
 #include "etcd/snapshot.hpp"
 #include "etcd/start_call.hpp"
 #include "wire/requests.hpp"
@@ -185,10 +185,10 @@ void maintenance::start_hash_kv_of_each(origin from, revision_t revision, detail
 }
 
 void maintenance::start_key_count(origin from, key_range keys, detail::erased_handler<std::int64_t> h) {
-    auto run = [keys = std::move(keys)](client_core& core, const time_limit& due) -> asio::awaitable<result<std::int64_t>> {
+    auto run = [keys = std::move(keys)](const etcd::view& through) -> asio::awaitable<result<std::int64_t>> {
         range_options options;
         options.count_only = true;
-        auto answer = co_await etcd::range_once(core, keys, options, etcd::limits_of(due));
+        auto answer = co_await etcd::range_once(through, keys, options);
         if (!answer) co_return answer.error();
         co_return answer->count;
     };

@@ -1,6 +1,6 @@
 #include <dynconf/search.hpp>
 
-#include "etcd/range_pages.hpp"
+#include "etcd/kv_calls.hpp"
 #include "etcd/start_call.hpp"
 #include "policy/range_walk.hpp"
 
@@ -9,18 +9,18 @@
 namespace dynconf {
 
 namespace asio = boost::asio;
-using due_time = std::optional<etcd::client_core::clock::time_point>;
+using etcd::view;
 
 namespace {
 
-asio::awaitable<result<search_response>> find_keys(etcd::client_core& core, key_range in, key_pattern what, search_options options, due_time due) {
+asio::awaitable<result<search_response>> find_keys(const view& through, key_range in, key_pattern what, search_options options) {
     range_options request;
     request.keys_only = options.keys_only;
     request.revision = options.revision;
-    policy::range_walk walk(std::move(in), request, core.options().page_size);
+    policy::range_walk walk(std::move(in), request, through.core().options().page_size);
     search_response out;
     while (!walk.done()) {
-        auto page = co_await etcd::range_once(core, walk.keys(), walk.options(), etcd::limits_of(due));
+        auto page = co_await etcd::range_once(through, walk.keys(), walk.options());
         if (!page) co_return page.error();
         if (auto wrong = walk.on(*page)) co_return std::move(*wrong);
         out.header = page->header;
@@ -36,12 +36,12 @@ asio::awaitable<result<search_response>> find_keys(etcd::client_core& core, key_
     co_return out;
 }
 
-asio::awaitable<result<key_history>> versions_of(etcd::client_core& core, std::string key, std::size_t limit, due_time due) {
+asio::awaitable<result<key_history>> versions_of(const view& through, std::string key, std::size_t limit) {
     key_history out;
     const key_range wanted = key_range::key(key);
     range_options at;
     while (!out.complete && (limit == 0 || out.versions.size() < limit)) {
-        auto found = co_await etcd::range_once(core, wanted, at, etcd::limits_of(due));
+        auto found = co_await etcd::range_once(through, wanted, at);
         if (!found && found.error().code == server_errc::compacted && !out.versions.empty()) break;
         if (!found) co_return found.error();
         if (found->kvs.empty()) {   // it never was, or what is older was compacted
@@ -60,15 +60,15 @@ asio::awaitable<result<key_history>> versions_of(etcd::client_core& core, std::s
 search::search(const client& c) : facet(c) {}
 
 void search::start_find(origin from, key_range in, key_pattern what, search_options options, detail::erased_handler<search_response> h) {
-    auto body = [in = std::move(in), what = std::move(what), options](etcd::client_core& core, const auto& due) -> asio::awaitable<result<search_response>> {
-        co_return co_await find_keys(core, in, what, options, due);
+    auto body = [in = std::move(in), what = std::move(what), options](const view& through) -> asio::awaitable<result<search_response>> {
+        co_return co_await find_keys(through, in, what, options);
     };
     etcd::start<search_response>(from, etcd::cancels::total, std::move(h), std::move(body));
 }
 
 void search::start_history(origin from, std::string key, std::size_t limit, detail::erased_handler<key_history> h) {
-    auto body = [key = std::move(key), limit](etcd::client_core& core, const auto& due) -> asio::awaitable<result<key_history>> {
-        co_return co_await versions_of(core, key, limit, due);
+    auto body = [key = std::move(key), limit](const view& through) -> asio::awaitable<result<key_history>> {
+        co_return co_await versions_of(through, key, limit);
     };
     etcd::start<key_history>(from, etcd::cancels::total, std::move(h), std::move(body));
 }

@@ -1,6 +1,6 @@
 #include "etcd/watch_hub.hpp"
 
-#include "etcd/range_pages.hpp"
+#include "etcd/kv_calls.hpp"
 #include "policy/retry.hpp"
 #include "wire/requests.hpp"
 
