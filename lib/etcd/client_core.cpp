@@ -64,7 +64,7 @@ std::shared_ptr<client_core> client_core::make(const asio::any_io_executor& exec
 
 client_core::client_core(made_by_make, const asio::any_io_executor& executor, client_options options, std::vector<endpoint> endpoints)
     : strand_(asio::make_strand(executor)), options_(std::move(options)),
-      connector_(std::make_shared<transport::connector>(strand_, options_)), configured_(endpoints.size()), random_(policy::system_random()),
+      connector_(transport::make_connector(strand_, options_)), configured_(endpoints.size()), random_(transport::chance()),
       health_(endpoints.size(), options_.backoff, random_), retries_(options_.retry_budget),
       tokens_(options_.auth.has_value()), token_changed_(strand_), health_changed_(strand_), events_(options_.log),
       look_up_pauses_(options_.backoff, random_) {
@@ -97,8 +97,8 @@ std::optional<std::size_t> client_core::find_endpoint(std::string_view text) con
 
 asio::awaitable<bool> client_core::sleep(std::chrono::milliseconds d) {
     if (co_await transport::was_cancelled()) co_return false;
-    asio::steady_timer timer(strand_, d);
-    co_await timer.async_wait(transport::as_result);
+    transport::timer sleeper(strand_, clock::now() + d);
+    co_await sleeper.async_wait(transport::as_result);
     co_return !co_await transport::was_cancelled();
 }
 

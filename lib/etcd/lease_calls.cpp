@@ -2,7 +2,6 @@
 
 #include "wire/requests.hpp"
 
-#include <random>
 #include <string>
 #include <utility>
 
@@ -15,12 +14,8 @@ namespace {
 
 constexpr auto most_for_a_drop = 2s;
 
-/// Positive, as those that etcd draws. From the operating system, so that no two processes share one.
-lease_id random_lease_id() {
-    std::random_device device;
-    const std::uint64_t bits = std::uint64_t{device()} << 32 | device();
-    return static_cast<lease_id>(bits >> 1 | 1);
-}
+/// Positive, as those that etcd draws.
+lease_id random_lease_id() { return static_cast<lease_id>(transport::random_bits() >> 1 | 1); }
 
 asio::awaitable<void> try_to_revoke(client_core& core, lease_id id) {
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());

@@ -25,7 +25,7 @@ namespace dynconf::etcd {
 /// them all; what both bring is dropped by revision. Part of the core, on its strand; runs while there are subscriptions.
 class watch_hub {
 public:
-    using clock = std::chrono::steady_clock;
+    using clock = transport::clock;
 
     explicit watch_hub(client_core& core);
     watch_hub(const watch_hub&) = delete;
