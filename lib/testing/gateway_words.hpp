@@ -25,6 +25,8 @@ struct reply {
     unsigned status = 200;
     std::string content_type = "application/json";
     std::string body;
+    std::chrono::milliseconds delay{0};   ///< The answer is this long in coming.
+    bool lost = false;   ///< It never comes. What was asked for may have been done all the same.
 };
 
 /// What it answers in lines, one JSON object each, for as long as the client stays.

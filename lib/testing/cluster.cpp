@@ -1,0 +1,104 @@
+#include "testing/cluster.hpp"
+
+#include "testing/refusal.hpp"
+
+#include <algorithm>
+
+namespace dynconf::testing {
+
+cluster::cluster(cluster_options options) : store_(options.store), id_(options.id), state_(options.seed) {
+    for (std::size_t i = 0; i < std::max<std::size_t>(options.members, 1); ++i) {
+        const std::string n = std::to_string(i);
+        members_.push_back({.id = random() | std::uint64_t{1} << 63 >> (i % 2), .name = "n" + n,
+            .peer_urls = {"http://127.0.0.1:2380" + n}, .client_urls = {"http://127.0.0.1:2379" + n}});
+    }
+    leader_ = members_.front().id;
+}
+
+// splitmix64
+std::uint64_t cluster::random() {
+    std::uint64_t z = state_ += 0x9e3779b97f4a7c15;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+    z = (z ^ z >> 27) * 0x94d049bb133111eb;
+    return z ^ z >> 31;
+}
+
+void cluster::changed() {
+    for (listener* l : std::vector(listeners_)) l->on_commit();
+}
+
+member_info& cluster::member(std::uint64_t id) {
+    const auto it = std::find_if(members_.begin(), members_.end(), [&](const member_info& m) { return m.id == id; });
+    if (it == members_.end()) throw refusal(server_errc::member_not_found);
+    return *it;
+}
+
+const member_info& cluster::add_member(std::vector<std::string> peer_urls, bool learner) {
+    if (peer_urls.empty()) throw refusal(server_errc::member_bad_urls);
+    for (const member_info& m : members_)
+        for (const std::string& url : peer_urls)
+            if (std::find(m.peer_urls.begin(), m.peer_urls.end(), url) != m.peer_urls.end())
+                throw refusal(server_errc::peer_url_exists);
+    if (learner && std::any_of(members_.begin(), members_.end(), [](const member_info& m) { return m.learner; }))
+        throw refusal(server_errc::too_many_learners);
+    members_.push_back({.id = random(), .name = {}, .peer_urls = std::move(peer_urls), .client_urls = {}, .learner = learner});
+    return members_.back();
+}
+
+void cluster::remove_member(std::uint64_t id) {
+    member(id);
+    std::erase_if(members_, [&](const member_info& m) { return m.id == id; });
+    if (leader_ == id) leader_ = members_.empty() ? 0 : members_.front().id;
+}
+
+void cluster::update_member(std::uint64_t id, std::vector<std::string> peer_urls) {
+    if (peer_urls.empty()) throw refusal(server_errc::member_bad_urls);
+    member(id).peer_urls = std::move(peer_urls);
+}
+
+void cluster::promote_member(std::uint64_t id) {
+    member_info& m = member(id);
+    if (!m.learner) throw refusal(server_errc::member_not_learner);
+    if (m.name.empty()) throw refusal(server_errc::learner_not_ready);
+    m.learner = false;
+}
+
+void cluster::elect(std::uint64_t member_id, time_point now) {
+    leader_ = member(member_id).id;
+    ++term_;
+    propose();
+    store_.extend_leases(now, std::chrono::seconds(1));
+}
+
+void cluster::raise(alarm a) {
+    if (std::find(alarms_.begin(), alarms_.end(), a) == alarms_.end()) alarms_.push_back(a);
+}
+
+bool cluster::disarm(alarm a) { return std::erase(alarms_, a) != 0; }
+
+bool cluster::is_full() const noexcept {
+    return std::any_of(alarms_.begin(), alarms_.end(), [](const alarm& a) { return a.type == alarm_type::nospace; });
+}
+
+void cluster::restore(etcd_store older) {
+    store_ = std::move(older);
+    ++term_;
+    for (listener* l : std::vector(listeners_)) l->on_replaced();
+}
+
+void cluster::restore(etcd_store older, std::uint64_t id) {
+    id_ = id;
+    restore(std::move(older));
+}
+
+std::string cluster::log_in(const std::string& user, time_point now) {
+    static constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    propose();
+    std::string token;
+    for (int i = 0; i < 16; ++i) token += letters[random() % letters.size()];
+    token += '.' + std::to_string(index_);
+    for (listener* l : listeners_) l->on_token(token, {user, auth_.revision()}, now);
+    return token;
+}
+
+}  // namespace dynconf::testing
