@@ -1,0 +1,65 @@
+#include "testing/check.hpp"
+
+#include "testing/rules/rules.hpp"
+#include "testing/timeline.hpp"
+
+#include <iterator>
+#include <utility>
+
+namespace dynconf::testing {
+namespace {
+
+void judge(const history& h, const check_options& options, findings& found) {
+    timeline happened = explain(h, options, true);
+    std::vector<violation> broken;
+    if (!happened.broken.empty() && !h.observers.empty()) {
+        // Who is wrong: etcd's answers, or what an observer makes of its events?
+        timeline told = explain(h, options, false);
+        broken = std::exchange(happened.broken, {});
+        happened = std::move(told);
+        if (!happened.broken.empty()) broken = happened.broken;
+    } else {
+        broken = happened.broken;
+    }
+    const bool answers_are_right = happened.broken.empty();
+    if (!answers_are_right)
+        for (violation& v : broken) found.add(v.broken, std::move(v.words), std::move(v.operations));
+    findings rest;
+    const storyteller tell(h);
+    const judged run{h, options, happened, tell};
+    for (const auto check_rule : {check_sequence, check_genuine, check_previous, check_contents, check_fresh, check_exclusive, check_leases})
+        check_rule(run, rest);
+    if (answers_are_right && rest.empty())
+        for (violation& v : broken) found.add(v.broken, std::move(v.words), std::move(v.operations));
+    for (violation& v : rest.take()) found.add(v.broken, std::move(v.words), std::move(v.operations));
+}
+
+}  // namespace
+
+std::string_view name_of(rule r) noexcept {
+    switch (r) {
+        case rule::linearizable: return "linearizable";
+        case rule::genuine: return "genuine";
+        case rule::ordered: return "ordered";
+        case rule::unique: return "unique";
+        case rule::atomic: return "atomic";
+        case rule::complete: return "complete";
+        case rule::resumable: return "resumable";
+        case rule::previous: return "previous";
+        case rule::bookmark: return "bookmark";
+        case rule::resync: return "resync";
+        case rule::final_content: return "final content";
+        case rule::fresh: return "fresh";
+        case rule::exclusive: return "exclusive";
+        case rule::lease: return "lease";
+    }
+    return "?";
+}
+
+std::vector<violation> check(const history& h, const check_options& options) {
+    findings found;
+    judge(h, options, found);
+    return found.take();
+}
+
+}  // namespace dynconf::testing

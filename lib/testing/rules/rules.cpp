@@ -1,0 +1,28 @@
+#include "testing/rules/rules.hpp"
+
+#include <algorithm>
+
+namespace dynconf::testing {
+
+bool wants(const observer& o, const event& e) {
+    if (e.type == event::kind::put ? o.no_put : o.no_delete) return false;
+    return std::any_of(o.ranges.begin(), o.ranges.end(), [&](const key_range& r) { return r.contains(e.kv.key); });
+}
+
+std::vector<const event*> wanted(const observer& o, const std::vector<event>& changes) {
+    std::vector<const event*> all;
+    for (const event& e : changes)
+        if (wants(o, e)) all.push_back(&e);
+    return all;
+}
+
+std::vector<std::size_t> maker(const judged& run, revision_t r) {
+    if (!run.happened.reaches(r) || r == run.happened.model.first_revision()) return {};
+    const cause& c = run.happened.of(r);
+    if (c.what != cause::kind::operation) return {};
+    return {c.operation};
+}
+
+std::string maker_in_words(const judged& run, revision_t r) { return run.tell.operations(maker(run, r)); }
+
+}  // namespace dynconf::testing
