@@ -86,9 +86,10 @@ asio::awaitable<result<mirror_step>> mirror_core::next() {
             } else if (auto* proof = std::get_if<watch_subscription::probed>(&*news)) {
                 out = on(*proof);
             } else if (auto* down = std::get_if<watch_subscription::interrupted>(&*news)) {
+                // Where it is only the caller who goes, the stream stays, and nobody says again that it is connected.
+                if (down->why.code == asio::error::operation_aborted && co_await transport::was_cancelled()) co_return cancelled();
                 watched_ = false;
                 catch_up_.equal();   // the next stream has its own time
-                if (co_await transport::was_cancelled()) co_return cancelled();
                 out = interrupted(std::move(down->why), down->pause);
             } else if (const auto compacted = std::get<watch_subscription::history_lost>(*news).compact_revision;
                        compacted != 0 && compacted <= replica_.known() + 1) {
@@ -160,7 +161,8 @@ void mirror_core::list_again(mirror_step::reason why) {
 mirror_core::maybe_step mirror_core::on(watch_subscription::batch& news) {
     std::erase_if(news.events, [this](const event& e) { return !concerns_us(e); });
     const bool reached = sought_ != 0 && news.revision >= sought_;
-    replica_.apply(news.events, news.revision);
+    if (!news.events.empty()) replica_.apply(news.events, news.events.back().kv.mod_revision);
+    replica_.unchanged_until(news.revision);   // the rest concerned keys between our ranges
     known_since_ = clock::now();
     if (reached) {
         catch_up_.equal();

@@ -22,13 +22,13 @@ using testing::sight;
 class looker {
 public:
     looker(stage& s, std::size_t c, seeded_random random, std::string name, observer::kind what)
-        : stage_(s), client_(s.client_of(c)), random_(random), reached_(s.observes(name)), index_(s.record().observers.size()),
-          farewell_(s.farewell()) {
-        observer o;
-        o.name = std::move(name);
-        o.what = what;
-        s.record().observers.push_back(std::move(o));
+        : stage_(s), client_(s.client_of(c)), random_(random), reached_(s.observes(name)), farewell_(s.farewell()) {
+        me_.name = std::move(name);
+        me_.what = what;
     }
+    ~looker() { stage_.record().observers.push_back(std::move(me_)); }
+    looker(const looker&) = delete;
+    looker& operator=(const looker&) = delete;
 
     asio::awaitable<void> watch() {
         const bool one = random_.chance(0.3);
@@ -37,10 +37,10 @@ public:
         how.prev_kv = random_.chance(0.5);
         how.fragment = random_.chance(0.2);
         if (random_.chance(0.2)) (random_.chance(0.5) ? how.no_put : how.no_delete) = true;
-        me().ranges.push_back(range);
-        me().prev_kv = how.prev_kv;
-        me().no_put = how.no_put;
-        me().no_delete = how.no_delete;
+        me_.ranges.push_back(range);
+        me_.prev_kv = how.prev_kv;
+        me_.no_put = how.no_put;
+        me_.no_delete = how.no_delete;
         reached_.no_put = how.no_put;
         // A watch from "now" has no bound for what it must show: it begins where a read ended.
         while (!stage_.closing()) {
@@ -51,9 +51,14 @@ public:
             reached_.revision = *from;
             reached_.live = true;
             watcher w(client_, range, how);
-            if (!co_await follow(w)) break;
+            const bool lost = co_await follow(w);
+            see({.what = sight::kind::ended, .at = stage_.now()});
+            if (!lost) break;
+            // What it missed is gone: another one begins at the present.
+            observer next = me_;
+            next.seen.clear();
+            stage_.record().observers.push_back(std::exchange(me_, std::move(next)));
         }
-        see({.what = sight::kind::ended, .at = stage_.now()});
     }
 
     asio::awaitable<void> mirror_all() {
@@ -64,11 +69,12 @@ public:
             ranges.push_back(key_range::key(key(1)));
             ranges.push_back(key_range::interval(key(3), key(6)));
         }
-        me().ranges = ranges;
+        me_.ranges = ranges;
         see({.what = sight::kind::started, .at = stage_.now(), .revision = 0});
         mirror m(client_, ranges);
         while (!stage_.closing()) {
             co_await rest();
+            if (stage_.closing()) break;
             impatient();
             auto token = asio::bind_cancellation_slot(farewell_.slot(), in_tuple);
             auto [ec, step] = co_await m.next(token);
@@ -80,7 +86,7 @@ public:
     }
 
     asio::awaitable<void> manage() {
-        me().ranges.push_back(key_range::prefix(keys));
+        me_.ranges.push_back(key_range::prefix(keys));
         see({.what = sight::kind::started, .at = stage_.now(), .revision = 0});
         manager_options how;
         how.start_timeout = 3'000ms;
@@ -88,7 +94,10 @@ public:
         const auto schema = std::make_shared<prefix_schema>("/s");
         config_manager manager(stage_.executor(), schema, etcd_source(client_), how);
         const subscription changes = manager.subscribe([this](const snapshot&, const snapshot& after) { show(after); });
-        const subscription states = manager.subscribe_status([this](const status& s) { show(s); });
+        const subscription states = manager.subscribe_status([this, &manager](const status& s) {
+            show(manager.current());   // the first one changes nothing that one could be told of
+            show(s);
+        });
         {
             const stage::doing now(stage_, reached_.name + " starts");
             auto [ec, report] = co_await manager.start(in_tuple);
@@ -104,10 +113,9 @@ public:
     }
 
 private:
-    observer& me() { return stage_.record().observers[index_]; }
     void see(sight what) {
         stage_.say([&] { return reached_.name + " sees " + words(what); });
-        me().seen.push_back(std::move(what));
+        me_.seen.push_back(std::move(what));
     }
 
     static std::string words(const sight& s) {
@@ -152,6 +160,7 @@ private:
     asio::awaitable<bool> follow(watcher& w) {
         while (!stage_.closing()) {
             co_await rest();
+            if (stage_.closing()) break;
             impatient();
             auto token = asio::bind_cancellation_slot(farewell_.slot(), in_tuple);
             auto [ec, batch] = co_await w.next(token);
@@ -227,7 +236,7 @@ private:
     client client_;
     seeded_random random_;
     stage::progress& reached_;
-    std::size_t index_;
+    observer me_;   // goes to the record when all is seen
     asio::cancellation_signal& farewell_;
     bool live_ = false;
     time_point good_until_{};

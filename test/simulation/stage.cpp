@@ -44,12 +44,45 @@ scenario::scenario(std::uint64_t seed) : random(seed) {
     to_recover = 2 * (o.backoff.most + o.slow_retry) + 3 * (o.request_timeout + o.created_timeout + o.connect_timeout) + o.max_staleness;
 }
 
+class stage::witness final : public testing::cluster::listener {
+public:
+    explicit witness(stage& s) : stage_(s) {
+        me_.name = "the store";
+        me_.ranges.push_back(key_range::prefix(keys));
+        me_.seen.push_back({.what = testing::sight::kind::started, .at = s.now(), .revision = reached_ + 1});
+        s.cluster_->attach(*this);
+    }
+    testing::observer& seen() noexcept { return me_; }
+
+    void on_commit() override {
+        const testing::etcd_store& store = stage_.cluster_->store();
+        for (; reached_ < store.revision(); ++reached_) {
+            testing::sight now{.what = testing::sight::kind::batch, .at = stage_.now(), .revision = reached_ + 1};
+            for (const testing::change& c : store.changes(now.revision)) {
+                if (!me_.ranges.front().contains(c.kv->key)) continue;
+                event& e = now.events.emplace_back();
+                e.type = c.erased() ? event::kind::erase : event::kind::put;
+                e.kv = *c.kv;
+            }
+            if (!now.events.empty()) me_.seen.push_back(std::move(now));
+        }
+    }
+    void on_token(const std::string&, const testing::identity&, time_point) override {}
+    void on_replaced() override {}
+
+private:
+    stage& stage_;
+    testing::observer me_;
+    revision_t reached_ = 1;
+};
+
 stage::stage(std::uint64_t seed, std::function<void(const std::string&)> say)
-    : drawn_(seed), say_(std::move(say)), world_(drawn_.random.bits()), began_(world_.now()) {
+    : drawn_(seed), say_(std::move(say)), world_(std::make_unique<testing::simulation>(drawn_.random.bits())), began_(world_->now()) {
     testing::cluster_options together;
     together.members = drawn_.members;
     together.seed = drawn_.random.bits();
     cluster_ = std::make_shared<testing::cluster>(together);
+    witness_ = std::make_unique<witness>(*this);
     static constexpr const char* versions[] = {"3.4.23", "3.5.16", "3.5.30", "3.5.33", "3.6.14"};
     testing::gateway_options each;
     each.server_version = versions[drawn_.random.below(std::size(versions))];
@@ -60,7 +93,7 @@ stage::stage(std::uint64_t seed, std::function<void(const std::string&)> say)
         gateways_.back()->faults().use([draws = drawn_.random.branch()]() mutable { return static_cast<double>(draws.bits() >> 11) * 0x1p-53; });
         servers_.push_back(std::make_shared<testing::member_server>(executor(), *gateways_.back(), name, drawn_.random.branch()));
         if (say_) servers_.back()->trace = [this](const std::string& words) { this->say([&] { return words; }); };
-        world_.network().listen(name + ":2379", servers_.back());
+        world_->network().listen(name + ":2379", servers_.back());
         drawn_.options.endpoints.push_back("http://" + name + ":2379");
     }
     for (std::size_t i = 0; i < drawn_.clients; ++i) {
@@ -72,7 +105,10 @@ stage::stage(std::uint64_t seed, std::function<void(const std::string&)> say)
     record_.foreign_writers = true;   // the keys of locks and elections
 }
 
-stage::~stage() = default;
+stage::~stage() {
+    clients_.clear();
+    world_.reset();   // where something was left behind it uses all of this
+}
 
 verdict stage::play() {
     seeded_random& random = drawn_.random;
@@ -80,7 +116,7 @@ verdict stage::play() {
     begin_writers(*this, random);
     begin_claims(*this, random);
     begin_troubles(*this, random);
-    if (world_.run([] { return false; }, began_ + drawn_.length) == testing::simulation::stopped::stuck) fault("nothing is left that could happen");
+    if (world_->run([] { return false; }, began_ + drawn_.length) == testing::simulation::stopped::stuck) fault("nothing is left that could happen");
     recover();
     close();
     judge();
@@ -118,8 +154,8 @@ void stage::close() {
     const auto unused = [](const auto& server) { return server->open_connections() == 0; };
     wait_for([&] { return std::all_of(servers_.begin(), servers_.end(), unused); }, 10s, "connections are left");
     for (const auto& server : servers_) server->close();
-    if (world_.run([] { return false; }, now() + 1h) != testing::simulation::stopped::stuck) fault("somebody still waits for a time");
-    else if (!world_.io().stopped()) fault("somebody still waits for something");
+    if (world_->run([] { return false; }, now() + 1h) != testing::simulation::stopped::stuck) fault("somebody still waits for a time");
+    else if (!world_->io().stopped()) fault("somebody still waits for something");
 }
 
 bool stage::gone(stays those) const {
@@ -129,7 +165,7 @@ bool stage::gone(stays those) const {
 bool stage::wait_for(const std::function<bool()>& what, milliseconds most, const std::string& otherwise) {
     if (!faults_.empty()) return false;   // what comes after a fault says nothing new
     const time_point until = now() + most;
-    while (world_.run(what, std::min(until, now() + 100ms)) != testing::simulation::stopped::done)
+    while (world_->run(what, std::min(until, now() + 100ms)) != testing::simulation::stopped::done)
         if (now() >= until) {
             std::string words = otherwise;
             for (const auto& [name, how_long] : running_) words += "\n      " + name;
@@ -176,6 +212,7 @@ asio::awaitable<void> stage::write_last() {
 void stage::judge() {
     if (!faults_.empty()) return;   // who has not come to an end cannot be compared with it
     record_.ended = now();
+    record_.observers.push_back(std::move(witness_->seen()));
     testing::check_options how;
     how.max_staleness = drawn_.options.max_staleness;
     how.search_limit = 500'000;
@@ -201,7 +238,7 @@ void stage::fault(std::string words) {
 
 void stage::spawn(std::string name, asio::awaitable<void> what, stays how_long) {
     const auto place = running_.insert(running_.end(), {std::move(name), how_long});
-    asio::co_spawn(world_.io(), std::move(what), [this, place](std::exception_ptr thrown) {
+    asio::co_spawn(world_->io(), std::move(what), [this, place](std::exception_ptr thrown) {
         if (thrown) try {
                 std::rethrow_exception(thrown);
             } catch (const std::exception& e) {

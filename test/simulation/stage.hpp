@@ -74,8 +74,8 @@ public:
     // For what happens on it.
 
     const scenario& drawn() const noexcept { return drawn_; }
-    time_point now() const noexcept { return world_.now(); }
-    asio::any_io_executor executor() { return world_.io().get_executor(); }
+    time_point now() const noexcept { return world_->now(); }
+    asio::any_io_executor executor() { return world_->io().get_executor(); }
     asio::awaitable<void> sleep(milliseconds d);
     const client& client_of(std::size_t number) const { return clients_[number]; }
     std::vector<std::shared_ptr<testing::member_server>>& members() noexcept { return servers_; }
@@ -144,11 +144,15 @@ private:
     void close();
     void judge();
 
+    /// Sees each change as the store makes it: what the ends of leases have deleted nobody has asked for.
+    class witness;
+
     scenario drawn_;
     std::function<void(const std::string&)> say_;
-    testing::simulation world_;
+    std::unique_ptr<testing::simulation> world_;
     time_point began_;
     std::shared_ptr<testing::cluster> cluster_;
+    std::unique_ptr<witness> witness_;
     std::vector<std::unique_ptr<testing::gateway>> gateways_;
     std::vector<std::shared_ptr<testing::member_server>> servers_;
     std::vector<client> clients_;

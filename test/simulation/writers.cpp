@@ -74,7 +74,6 @@ private:
         const key_range range = random_.chance(0.5) ? key_range::key(some_key()) : key_range::prefix(keys);
         const stage::doing now(stage_, name_ + " reads " + range.first());
         range_options how;
-        how.keys_only = random_.chance(0.1);
         if (random_.chance(0.2)) how.limit = 3;
         const time_point called = stage_.now();
         kv store(client_);
