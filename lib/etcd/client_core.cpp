@@ -235,14 +235,20 @@ asio::awaitable<result<void>> client_core::perform(const call& what, const std::
     const time_point due = what.due.value_or(clock::now() + options_.total_timeout);
     policy::backoff pauses(options_.backoff, random_);
     std::map<std::size_t, std::string> causes;   // by endpoint, the last of each
+    bool in_doubt = false;                       // one of the tries may have been executed
     for (std::size_t tries = 1;; ++tries) {
         auto outcome = co_await try_once(std::nullopt, what, body, answer, due);
-        if (!outcome) co_return outcome.error();
+        if (!outcome) {
+            error why = outcome.error();
+            why.in_doubt |= in_doubt;
+            co_return why;
+        }
         if (!outcome->failed) {
             if (tries == 1) retries_.first_try_worked();
             co_return result<void>();
         }
         error why = outcome->failed->why;
+        why.in_doubt = in_doubt |= why.in_doubt;
         if (outcome->verdict == policy::verdict::give_up) co_return why;
 
         const std::size_t round = health_.count();
@@ -251,7 +257,7 @@ asio::awaitable<result<void>> client_core::perform(const call& what, const std::
             causes[outcome->index] = why.message();
             std::string all;
             for (const auto& [index, cause] : causes) all += (all.empty() ? "" : "; ") + cause;
-            co_return error{errc::no_endpoint_available, std::move(all)};
+            co_return error{errc::no_endpoint_available, std::move(all), in_doubt};
         }
         causes[outcome->index] = why.message();
         // Background work is bounded by the ejections.
@@ -263,7 +269,7 @@ asio::awaitable<result<void>> client_core::perform(const call& what, const std::
             const auto pause = pauses.failed(clock::now());
             if (clock::now() + pause >= due) co_return why;
             if (!co_await sleep(pause))
-                co_return in_context({asio::error::operation_aborted, {}}, what, pools_[outcome->index]->to().to_string());
+                co_return in_context({asio::error::operation_aborted, {}, in_doubt}, what, pools_[outcome->index]->to().to_string());
         }
     }
 }

@@ -27,14 +27,20 @@ struct settings {
     std::optional<std::uint64_t> one;
     unsigned threads = std::max(1U, std::thread::hardware_concurrency());
     std::uint64_t most_failures = 10;
+    bool digests = false;   // to be compared with those of another run
 };
 
-constexpr const char* usage = "usage: simulate [--seeds N] [--from N] [--threads N] [--most-failures N] | --seed N\n";
+constexpr const char* usage = "usage: simulate [--seeds N] [--from N] [--threads N] [--most-failures N] [--digests] | --seed N\n";
 
 settings parse(int argc, char** argv) {
     settings s;
     for (int i = 1; i < argc; i += 2) {
         const std::string_view name = argv[i];
+        if (name == "--digests") {
+            s.digests = true;
+            --i;
+            continue;
+        }
         if (i + 1 == argc) throw std::invalid_argument(std::string(name) + " needs a value");
         const std::uint64_t value = std::stoull(argv[i + 1]);
         if (name == "--seeds") s.seeds = value;
@@ -102,9 +108,10 @@ int run_many(const settings& how) {
             sights += v.sights;
             troubles += v.troubles;
             simulated += static_cast<std::uint64_t>(v.simulated.count());
-            if (v.faults.empty()) continue;
-            ++failed;
+            if (!v.faults.empty()) ++failed;
             const std::lock_guard lock(printing);
+            if (how.digests) std::cout << seed << ' ' << std::hex << v.digest << std::dec << '\n';
+            if (v.faults.empty()) continue;
             std::cout << "seed " << seed << " is NOT well (./scripts/simulate --seed " << seed << "):\n";
             for (std::size_t i = 0; i < v.faults.size() && i < 3; ++i) std::cout << "  " << v.faults[i] << '\n';
             std::cout << std::flush;

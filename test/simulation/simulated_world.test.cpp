@@ -5,7 +5,8 @@
 #include "support/catch.hpp"
 #include "support/run.hpp"
 
-#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
@@ -19,8 +20,6 @@ using namespace std::chrono_literals;
 namespace asio = boost::asio;
 
 namespace {
-
-const auto in_tuple = asio::as_tuple(asio::use_awaitable);
 
 client_options of(const fake_etcd& etcd) {
     client_options o;
@@ -149,6 +148,78 @@ TEST_CASE("the way of each piece takes its time", "[simulated_world][fake_etcd]"
         began = world.now();
         co_await store.put("/a", "2");
         CHECK(world.now() - began > 1s);
+    });
+}
+
+TEST_CASE("a lease that was ended by a try whose answer was lost is ended", "[simulated_world][lease]") {
+    simulated_world world;
+    fake_etcd etcd(world);
+    world.run([&]() -> asio::awaitable<void> {
+        client c(world.get_executor(), of(etcd));
+        leases all(c);
+        lease_grant_response lease = co_await all.grant(60s);
+        exchange_fault cut;
+        cut.cut_answer = 0;
+        etcd.break_exchanges("/v3/lease/revoke", cut);
+        auto done = co_await all.revoke(lease.id, as_outcome);
+        CHECK(done.executed());
+        CHECK(etcd.leases().empty());
+
+        // Where no try was answered nobody knows.
+        lease = co_await all.grant(60s);
+        etcd.break_exchanges("/v3/lease/revoke", cut, 100);
+        done = co_await all.revoke(lease.id, as_outcome);
+        CHECK(done.unknown());
+        CHECK(etcd.leases().empty());
+    });
+}
+
+TEST_CASE("a mirror whose caller has stopped waiting is called current again", "[simulated_world][mirror]") {
+    simulated_world world;
+    fake_etcd etcd(world);
+    world.run([&]() -> asio::awaitable<void> {
+        client_options how = of(etcd);
+        how.max_staleness = 4s;
+        client c(world.get_executor(), how);
+        mirror m(c, key_range::prefix("/a/"));
+        mirror_step step = co_await m.next();
+        while (step.what != mirror_step::kind::connected) step = co_await m.next();
+
+        link_faults hole;
+        hole.hold_requests = true;
+        etcd.set_link(hole);
+        while (step.what != mirror_step::kind::interrupted) step = co_await m.next();
+        asio::cancellation_signal enough;
+        bool ended = false;
+        m.next(asio::bind_cancellation_slot(enough.slot(), [&ended](error_code, const mirror_step&) { ended = true; }));
+        co_await world.sleep(10ms);
+        enough.emit(asio::cancellation_type::terminal);
+        co_await world.sleep(10ms);
+        CHECK(ended);
+
+        etcd.heal();
+        const auto due = world.now() + 60s;
+        while (step.what != mirror_step::kind::connected && world.now() < due) step = co_await m.next();
+        CHECK(step.what == mirror_step::kind::connected);
+    });
+}
+
+TEST_CASE("an update of several ranges is of the revision of its last event", "[simulated_world][mirror]") {
+    simulated_world world;
+    fake_etcd etcd(world);
+    world.run([&]() -> asio::awaitable<void> {
+        client c(world.get_executor(), of(etcd));
+        std::vector<key_range> ranges{key_range::key("/a"), key_range::key("/c")};
+        mirror m(c, ranges);
+        mirror_step step = co_await m.next();
+        while (step.what != mirror_step::kind::connected) step = co_await m.next();
+        const revision_t ours = etcd.put("/a", "1");
+        const revision_t between = etcd.put("/b", "1");
+        while (step.what != mirror_step::kind::update) step = co_await m.next();
+        CHECK(step.revision == ours);
+        CHECK(step.events.back().kv.mod_revision == ours);
+        while (step.known < between) step = co_await m.next();
+        CHECK(step.revision == ours);
     });
 }
 

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <map>
 
 namespace dynconf::simulation_test {
 
@@ -54,12 +55,51 @@ public:
     }
     testing::observer& seen() noexcept { return me_; }
 
+    /// Values are unique, so what became of a write whose outcome its client does not know can be told, and nobody has to
+    /// guess. `not_executed` is left to be judged.
+    void tell_outcome(testing::operation& o) const {
+        if (o.state != write_state::unknown) return;
+        const auto find = [this](const std::vector<op>& of) -> const std::pair<revision_t, time_point>* {
+            for (const op& each : of)
+                if (const auto* put = std::get_if<op::put_op>(&each.what()))
+                    if (const auto found = written_.find(put->value); found != written_.end()) return &found->second;
+            return nullptr;
+        };
+        const auto puts = [](const std::vector<op>& of) {
+            return std::any_of(of.begin(), of.end(), [](const op& each) { return std::holds_alternative<op::put_op>(each.what()); });
+        };
+        if (const auto* t = std::get_if<op::txn_op>(&o.what.what())) {
+            const auto* then = find(t->what->success());
+            const auto* otherwise = find(t->what->failure());
+            if (then || otherwise) {
+                txn_response said;
+                said.succeeded = then != nullptr;
+                said.header.revision = (then ? then : otherwise)->first;
+                o.answer = op_response(std::move(said));
+                o.returned = (then ? then : otherwise)->second;
+                o.state = write_state::executed;
+            } else if (puts(t->what->success()) && (t->what->compares().empty() || puts(t->what->failure()))) {
+                o.state = write_state::not_executed;
+            }
+        } else if (const auto* p = std::get_if<op::put_op>(&o.what.what()); p && !p->options.prev_kv) {
+            o.state = write_state::not_executed;
+            if (const auto found = written_.find(p->value); found != written_.end()) {
+                put_response said;
+                said.header.revision = found->second.first;
+                o.answer = op_response(std::move(said));
+                o.returned = found->second.second;
+                o.state = write_state::executed;
+            }
+        }
+    }
+
     void on_commit() override {
         const testing::etcd_store& store = stage_.cluster_->store();
         for (; reached_ < store.revision(); ++reached_) {
             testing::sight now{.what = testing::sight::kind::batch, .at = stage_.now(), .revision = reached_ + 1};
             for (const testing::change& c : store.changes(now.revision)) {
                 if (!me_.ranges.front().contains(c.kv->key)) continue;
+                if (!c.erased()) written_.try_emplace(c.kv->value, now.revision, now.at);
                 event& e = now.events.emplace_back();
                 e.type = c.erased() ? event::kind::erase : event::kind::put;
                 e.kv = *c.kv;
@@ -73,6 +113,7 @@ public:
 private:
     stage& stage_;
     testing::observer me_;
+    std::map<std::string, std::pair<revision_t, time_point>> written_;   // by value
     revision_t reached_ = 1;
 };
 
@@ -127,6 +168,16 @@ verdict stage::play() {
     for (const auto& o : record_.observers) v.sights += o.seen.size();
     v.troubles = troubles_;
     v.simulated = std::chrono::duration_cast<milliseconds>(now() - began_);
+    const auto mix = [&v](auto number) { v.digest = (v.digest ^ static_cast<std::uint64_t>(number)) * 0x100000001b3; };
+    for (const auto& o : record_.operations) {
+        mix(o.called.time_since_epoch().count());
+        mix(o.state);
+    }
+    for (const auto& o : record_.observers)
+        for (const auto& each : o.seen) {
+            mix(each.at.time_since_epoch().count());
+            mix(each.revision);
+        }
     return v;
 }
 
@@ -179,10 +230,10 @@ bool stage::wait_for(const std::function<bool()>& what, milliseconds most, const
 /// A put and a delete for everybody, and then content to end with.
 asio::awaitable<void> stage::write_last() {
     kv store(clients_.front());
-    for (int step = 0; step < 3;) {
+    for (int step = 0, tries = 0; step < 3; ++tries) {
         txn what;
         if (step == 1) what.then(op::delete_range(key_range::prefix(keys)));
-        else for (std::uint64_t k = 0; k < key_count; ++k) what.then(op::put(key(k), "last-" + std::to_string(step)));
+        else for (std::uint64_t k = 0; k < key_count; ++k) what.then(op::put(key(k), "last-" + std::to_string(tries)));
         const doing here(*this, "writing for the last time");
         const time_point called = now();
         auto done = co_await store.commit(what, as_outcome);
@@ -213,6 +264,7 @@ void stage::judge() {
     if (!faults_.empty()) return;   // who has not come to an end cannot be compared with it
     record_.ended = now();
     record_.observers.push_back(std::move(witness_->seen()));
+    for (testing::operation& o : record_.operations) witness_->tell_outcome(o);
     testing::check_options how;
     how.max_staleness = drawn_.options.max_staleness;
     how.search_limit = 500'000;

@@ -57,6 +57,7 @@ struct verdict {
     std::size_t sights = 0;
     std::size_t troubles = 0;
     milliseconds simulated{};
+    std::uint64_t digest = 0;          ///< Of what was done and seen, and when: the same for the same seed.
 };
 
 inline const std::string keys = "/s/";   ///< What this is all about.
