@@ -36,7 +36,8 @@ std::int64_t sorting(sort_target by, const key_value& kv) {
     return by == sort_target::create ? kv.create_revision : kv.mod_revision;
 }
 
-// etcd's sort is not stable, so keys that sort alike come in any order, and the limit takes any of them.
+// etcd's sort is not stable, so keys that sort alike come in any order, and the limit takes any of them: of one that
+// another took the place of, only the rank is compared.
 bool sorted_alike(const op::range_op& call, const range_response& recorded, const range_response& true_one) {
     const auto by = call.options.target;
     if (by == sort_target::key || recorded.kvs.size() != true_one.kvs.size()) return false;
@@ -45,6 +46,8 @@ bool sorted_alike(const op::range_op& call, const range_response& recorded, cons
         const key_value &a = recorded.kvs[i], &b = true_one.kvs[i];
         if (!call.range.contains(a.key) || !keys.insert(a.key).second) return false;
         if (by == sort_target::value ? a.value != b.value : sorting(by, a) != sorting(by, b)) return false;
+        const auto it = std::find_if(true_one.kvs.begin(), true_one.kvs.end(), [&](const key_value& kv) { return kv.key == a.key; });
+        if (it == true_one.kvs.end() ? !true_one.more : !same(a, *it)) return false;
     }
     return true;
 }

@@ -10,20 +10,14 @@ namespace dynconf::testing {
 namespace {
 
 void judge(const history& h, const check_options& options, findings& found) {
-    timeline happened = explain(h, options, true);
-    std::vector<violation> broken;
-    if (!happened.broken.empty() && !h.observers.empty()) {
-        // Who is wrong: etcd's answers, or what an observer makes of its events?
-        timeline told = explain(h, options, false);
-        broken = std::exchange(happened.broken, {});
-        happened = std::move(told);
-        if (!happened.broken.empty()) broken = happened.broken;
-    } else {
-        broken = happened.broken;
-    }
+    // Who is wrong when nothing explains it all: etcd's answers, or what an observer makes of its events?
+    timeline happened = explain(h, options, evidence::belief::all);
+    auto broken = happened.broken;
+    for (const auto less : {evidence::belief::seen, evidence::belief::none})
+        if (!happened.broken.empty() && !h.observers.empty()) happened = explain(h, options, less);
     const bool answers_are_right = happened.broken.empty();
     if (!answers_are_right)
-        for (violation& v : broken) found.add(v.broken, std::move(v.words), std::move(v.operations));
+        for (violation& v : happened.broken) found.add(v.broken, v.words, v.operations);
     findings rest;
     const storyteller tell(h);
     const judged run{h, options, happened, tell};

@@ -42,7 +42,7 @@ struct check_options {
     /// For the way of an answer and of a sight through a busy machine; 0 in simulated time.
     std::chrono::milliseconds allowance{0};
     /// The search for an order of the calls tries so many states, then says that it is undecided: as a violation.
-    std::size_t search_limit = 5'000'000;
+    std::size_t search_limit = 2'000'000;
 };
 
 /// All rules; empty: the run is right. At most 50 violations of each rule. Pure: no I/O, no clock.

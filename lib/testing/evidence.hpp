@@ -2,8 +2,13 @@
 
 #include "testing/history.hpp"
 
+#include <cstdint>
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace dynconf::testing {
 
@@ -11,25 +16,41 @@ namespace dynconf::testing {
 /// has put it there.
 class evidence {
 public:
+    /// How far observers are believed: not at all, in what they saw, also in what they did not see.
+    enum class belief : std::uint8_t { none, seen, all };
+
     using changes = std::map<std::string, event, std::less<>>;   ///< By key; the first one to say so wins.
 
-    /// `observers`: what they saw counts, too. Otherwise only the answers do.
-    evidence(const history& h, bool observers);
+    evidence(const history& h, belief observers);
 
     /// The newest revision of which anybody has told.
     revision_t last() const noexcept { return last_; }
     const std::map<revision_t, changes>& all() const noexcept { return all_; }
     /// Null: nothing is known of it.
     const changes* of(revision_t r) const;
+    /// When somebody had been told of it, or of a later one: it had been made by then. None: nobody ever was.
+    std::optional<time_point> told(revision_t r) const;
+
+    /// Whether every observer that went past that revision has seen of such changes what it would have.
+    bool agrees(revision_t r, const std::vector<event>& made) const;
 
 private:
+    struct passage {                       // what an observer has seen on its way
+        const observer* who;
+        std::vector<std::pair<revision_t, revision_t>> over;   // from, to
+        std::map<revision_t, std::set<std::string, std::less<>>> keys;
+    };
+
     void answered(const op_response& answer);
+    void told_at(revision_t r, time_point at);
     void seen(const observer& o);
     void add(const key_value& kv);
     void add(const event& e);
     void reaches(revision_t r) { if (r > last_) last_ = r; }
 
     std::map<revision_t, changes> all_;
+    std::vector<passage> passages_;
+    std::map<revision_t, time_point> told_;   // both ascend
     revision_t first_;
     revision_t last_;
 };

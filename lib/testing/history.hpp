@@ -99,6 +99,9 @@ struct observer {
     std::vector<sight> seen = {};        ///< In the order in which it was seen.
 };
 
+/// Whether an observer has asked for such an event.
+bool wants(const observer& o, const event& e);
+
 /// A lock or a leadership that a client held, as far as it knew.
 struct holding {
     unsigned client = 0;

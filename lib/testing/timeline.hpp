@@ -1,6 +1,7 @@
 #pragma once
 
 #include "testing/check.hpp"
+#include "testing/evidence.hpp"
 #include "testing/kv_model.hpp"
 
 #include <cstddef>
@@ -33,7 +34,7 @@ struct timeline {
 
 /// Looks for an order in which etcd can have executed the calls, by the search of Wing, Gong and Lowe. Since each answer of
 /// etcd holds a revision, only the revisions are open that no answered call has made: some call of unknown outcome has, or
-/// the end of a lease. States that were seen before are not searched again. `observers`: what they saw helps to find out which.
-timeline explain(const history& h, const check_options& options, bool observers);
+/// the end of a lease. States that were seen before are not searched again. What observers saw helps to find out which.
+timeline explain(const history& h, const check_options& options, evidence::belief observers);
 
 }  // namespace dynconf::testing

@@ -29,7 +29,7 @@ struct at_revision {
 
 class search {
 public:
-    search(const history& h, const check_options& options, bool observers)
+    search(const history& h, const check_options& options, evidence::belief observers)
         : history_(h), options_(options), seen_(h, observers), tell_(h), now_(h.start), used_(h.operations.size()) {
         sort_calls();
         check_real_time();
@@ -304,8 +304,8 @@ search::settled search::settle() {
 }
 
 bool search::in_time(time_point called, revision_t r) const {
-    const auto later = by_revision_.lower_bound(r);
-    return later == by_revision_.end() || called <= history_.operations[later->second.first_back].returned;
+    const auto told = seen_.told(r);
+    return !told || called <= *told;
 }
 
 std::vector<cause> search::candidates() const {
@@ -349,6 +349,10 @@ bool search::take(const cause& c) {
     }
     if (!changed) return false;
     const std::vector<event>& made = now_.changes(now_.revision());
+    if (!seen_.agrees(now_.revision(), made)) {
+        now_.undo();
+        return false;
+    }
     if (const auto* known = seen_.of(now_.revision()))
         for (const auto& [key, e] : *known) {
             const auto m = std::find_if(made.begin(), made.end(), [&](const event& x) { return x.kv.key == key; });
@@ -501,7 +505,7 @@ void search::check_serializable(timeline& t) {
 
 }  // namespace
 
-timeline explain(const history& h, const check_options& options, bool observers) {
+timeline explain(const history& h, const check_options& options, evidence::belief observers) {
     return search(h, options, observers).run();
 }
 

@@ -44,8 +44,6 @@ void check_fresh(const judged& run, findings& found);
 void check_exclusive(const judged& run, findings& found);
 void check_leases(const judged& run, findings& found);
 
-/// Whether an observer has asked for such an event.
-bool wants(const observer& o, const event& e);
 /// Of what a revision changed, what the observer has to see.
 std::vector<const event*> wanted(const observer& o, const std::vector<event>& changes);
 /// The call that made a revision, for violation::operations; empty: no call has.
