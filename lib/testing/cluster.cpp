@@ -5,6 +5,17 @@
 #include <algorithm>
 
 namespace dynconf::testing {
+namespace {
+
+void check_urls(const std::vector<std::string>& urls) {
+    const auto good = [](const std::string& url) {
+        const auto host = url.find("://");
+        return (url.starts_with("http://") || url.starts_with("https://")) && url.find(':', host + 3) != std::string::npos;
+    };
+    if (urls.empty() || !std::all_of(urls.begin(), urls.end(), good)) throw refusal(server_errc::member_bad_urls);
+}
+
+}  // namespace
 
 cluster::cluster(cluster_options options) : store_(options.store), id_(options.id), state_(options.seed) {
     for (std::size_t i = 0; i < std::max<std::size_t>(options.members, 1); ++i) {
@@ -27,14 +38,19 @@ void cluster::changed() {
     for (listener* l : std::vector(listeners_)) l->on_commit();
 }
 
-member_info& cluster::member(std::uint64_t id) {
+const member_info* cluster::find_member(std::uint64_t id) const noexcept {
     const auto it = std::find_if(members_.begin(), members_.end(), [&](const member_info& m) { return m.id == id; });
-    if (it == members_.end()) throw refusal(server_errc::member_not_found);
-    return *it;
+    return it == members_.end() ? nullptr : &*it;
+}
+
+member_info& cluster::member(std::uint64_t id) {
+    const member_info* m = find_member(id);
+    if (!m) throw refusal(server_errc::member_not_found);
+    return const_cast<member_info&>(*m);
 }
 
 const member_info& cluster::add_member(std::vector<std::string> peer_urls, bool learner) {
-    if (peer_urls.empty()) throw refusal(server_errc::member_bad_urls);
+    check_urls(peer_urls);
     for (const member_info& m : members_)
         for (const std::string& url : peer_urls)
             if (std::find(m.peer_urls.begin(), m.peer_urls.end(), url) != m.peer_urls.end())
@@ -52,7 +68,7 @@ void cluster::remove_member(std::uint64_t id) {
 }
 
 void cluster::update_member(std::uint64_t id, std::vector<std::string> peer_urls) {
-    if (peer_urls.empty()) throw refusal(server_errc::member_bad_urls);
+    check_urls(peer_urls);
     member(id).peer_urls = std::move(peer_urls);
 }
 
@@ -61,6 +77,11 @@ void cluster::promote_member(std::uint64_t id) {
     if (!m.learner) throw refusal(server_errc::member_not_learner);
     if (m.name.empty()) throw refusal(server_errc::learner_not_ready);
     m.learner = false;
+}
+
+void cluster::lose_leader() {
+    leader_ = 0;
+    for (listener* l : std::vector(listeners_)) l->on_leader_lost();
 }
 
 void cluster::elect(std::uint64_t member_id, time_point now) {

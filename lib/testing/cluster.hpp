@@ -40,6 +40,7 @@ public:
     public:
         virtual void on_commit() = 0;
         virtual void on_token(const std::string& token, const identity&, time_point now) = 0;
+        virtual void on_leader_lost() = 0;
         /// The store is another one: nothing that was begun on it goes on.
         virtual void on_replaced() = 0;
 
@@ -61,7 +62,9 @@ public:
     void propose() noexcept { ++index_; }
 
     const std::vector<member_info>& members() const noexcept { return members_; }
+    /// Throws when there is none, as the next does not.
     member_info& member(std::uint64_t id);
+    const member_info* find_member(std::uint64_t id) const noexcept;
     const member_info& add_member(std::vector<std::string> peer_urls, bool learner);
     void remove_member(std::uint64_t id);
     void update_member(std::uint64_t id, std::vector<std::string> peer_urls);
@@ -69,7 +72,7 @@ public:
 
     /// 0: none, until there is one again. No member can write or read linearizably then.
     std::uint64_t leader() const noexcept { return leader_; }
-    void lose_leader() noexcept { leader_ = 0; }
+    void lose_leader();
     /// A new term; the leases begin anew, as they do under a new leader.
     void elect(std::uint64_t member, time_point now);
 

@@ -61,7 +61,8 @@ record etcd_store::live(std::string_view key) const {
 
 class etcd_store::writing {
 public:
-    explicit writing(etcd_store& s) : store_(s) {}
+    explicit writing(etcd_store& s) : writing(s, s.revision_) {}
+    writing(etcd_store& s, revision_t newest) : store_(s), newest_(newest) {}
     writing(const writing&) = delete;
 
     ~writing() {
@@ -71,13 +72,15 @@ public:
     }
 
     /// As seen by a read in the middle of it.
-    revision_t revision() const { return changes_.empty() ? store_.revision_ : next(); }
+    revision_t revision() const { return changes_.empty() ? newest_ : next(); }
     revision_t next() const { return store_.revision_ + 1; }
 
     put_reply put(const put_request& r) {
         const record before = store_.live(r.key);
         auto kv = std::make_shared<key_value>();
         kv->key = r.key;
+        // Deleted a moment ago by the same transaction: a real etcd ends here, with a panic.
+        if ((r.ignore_value || r.ignore_lease) && !before) throw refusal(server_errc::stopped);
         kv->value = r.ignore_value ? before->value : r.value;
         kv->lease = r.ignore_lease ? before->lease : r.lease;
         kv->create_revision = before ? before->create_revision : next();
@@ -99,8 +102,10 @@ public:
             auto tombstone = std::make_shared<key_value>();
             tombstone->key = kv->key;
             tombstone->mod_revision = next();
-            store_.keys_.find(kv->key)->second.push_back(tombstone);
-            add(std::move(tombstone), kv);
+            history& all = store_.keys_.find(kv->key)->second;
+            const record before = at_revision(all, store_.revision_);
+            all.push_back(tombstone);
+            add(std::move(tombstone), before);
         }
         reply.revision = revision();
         reply.deleted = static_cast<std::int64_t>(doomed.size());
@@ -120,6 +125,7 @@ private:
     }
 
     etcd_store& store_;
+    revision_t newest_;
     std::vector<change> changes_;
 };
 
@@ -159,13 +165,15 @@ void etcd_store::check_put(const put_request& r) const {
 }
 
 put_reply etcd_store::put(const put_request& r) {
+    // Alone it is asked for its lease first, in a transaction last.
+    if (r.lease != 0 && !leases_.contains(r.lease)) throw refusal(server_errc::lease_not_found);
     check_put(r);
     return writing(*this).put(r);
 }
 
 delete_reply etcd_store::erase(const delete_request& r) { return writing(*this).erase(r); }
 
-bool etcd_store::evaluate(const compare& c) const {
+bool etcd_store::evaluate(const compare& c, revision_t at) const {
     const auto holds = [&](const key_value& kv) {
         const auto number = [&]() -> std::int64_t {
             switch (c.what) {
@@ -185,7 +193,7 @@ bool etcd_store::evaluate(const compare& c) const {
         return true;
     };
     bool found = false, all = true;
-    each_live(c.key, c.range_end, revision_, [&](const record& kv) {
+    each_live(c.key, c.range_end, at, [&](const record& kv) {
         found = true;
         all = all && holds(*kv);
     });
@@ -195,19 +203,20 @@ bool etcd_store::evaluate(const compare& c) const {
 }
 
 // All comparisons are made before the first operation, those of inner transactions too.
-void etcd_store::choose_paths(const txn_request& t, std::vector<bool>& paths) const {
-    const bool succeeded = std::all_of(t.compares.begin(), t.compares.end(), [&](const compare& c) { return evaluate(c); });
+void etcd_store::choose_paths(const txn_request& t, revision_t at, std::vector<bool>& paths) const {
+    const bool succeeded = std::all_of(t.compares.begin(), t.compares.end(), [&](const compare& c) { return evaluate(c, at); });
     paths.push_back(succeeded);
     for (const op_request& o : succeeded ? t.success : t.failure)
-        if (const auto* inner = std::get_if<std::shared_ptr<const txn_request>>(&o)) choose_paths(**inner, paths);
+        if (const auto* inner = std::get_if<std::shared_ptr<const txn_request>>(&o)) choose_paths(**inner, at, paths);
 }
 
-void etcd_store::inspect(const txn_request& t, const std::vector<bool>& paths, std::size_t& at, inspection what) const {
+void etcd_store::inspect(const txn_request& t, const std::vector<bool>& paths, std::size_t& at, inspection what,
+    revision_t newest) const {
     for (const op_request& o : paths[at++] ? t.success : t.failure) {
-        if (const auto* inner = std::get_if<std::shared_ptr<const txn_request>>(&o)) inspect(**inner, paths, at, what);
+        if (const auto* inner = std::get_if<std::shared_ptr<const txn_request>>(&o)) inspect(**inner, paths, at, what, newest);
         else if (const auto* put = std::get_if<put_request>(&o); put && what == inspection::puts) check_put(*put);
         else if (const auto* range = std::get_if<range_request>(&o); range && what == inspection::ranges && range->revision != 0) {
-            if (range->revision > revision_) throw refusal(server_errc::future_revision);
+            if (range->revision > newest) throw refusal(server_errc::future_revision);
             if (range->revision < compacted_) throw refusal(server_errc::compacted);
         }
     }
@@ -226,20 +235,21 @@ txn_reply etcd_store::run(const txn_request& t, const std::vector<bool>& paths, 
     return reply;
 }
 
-txn_reply etcd_store::txn(const txn_request& t) {
+txn_reply etcd_store::txn(const txn_request& t, std::optional<revision_t> applied) {
+    const revision_t newest = applied.value_or(revision_);
     std::vector<bool> paths;
-    choose_paths(t, paths);
+    choose_paths(t, newest, paths);
     for (const inspection what : {inspection::puts, inspection::ranges}) {
         std::size_t at = 0;
-        inspect(t, paths, at, what);
+        inspect(t, paths, at, what, newest);
     }
     std::size_t at = 0;
     txn_reply reply;
     {
-        writing w(*this);
+        writing w(*this, newest);
         reply = run(t, paths, at, w);
+        reply.revision = w.revision();
     }
-    reply.revision = revision_;
     return reply;
 }
 

@@ -18,7 +18,7 @@ namespace dynconf::testing {
 struct store_options {
     std::int64_t quota_bytes = std::int64_t{2} << 30;
     std::int64_t minimum_ttl = 2;        ///< Seconds; smaller ones are raised to it.
-    /// Whether a deletion at the very revision of a compaction can still be watched: since 3.4.37, 3.5.20 and 3.6.
+    /// Whether a deletion at the very revision of a compaction can still be watched: 3.4 before 3.4.37 forgets it.
     bool keeps_last_tombstones = true;
 };
 
@@ -37,7 +37,8 @@ public:
     range_reply range(const range_request&, std::optional<revision_t> newest = {}) const;
     put_reply put(const put_request&);
     delete_reply erase(const delete_request&);
-    txn_reply txn(const txn_request&);
+    /// `newest` as above, for one that only reads.
+    txn_reply txn(const txn_request&, std::optional<revision_t> newest = {});
     void compact(revision_t revision);
 
     /// The changes of one revision that is not compacted; none for one that does not exist.
@@ -87,10 +88,10 @@ private:
     class writing;
     using history = std::vector<record>;   // of one key, oldest first
 
-    bool evaluate(const compare&) const;
-    void choose_paths(const txn_request&, std::vector<bool>& paths) const;
+    bool evaluate(const compare&, revision_t at) const;
+    void choose_paths(const txn_request&, revision_t at, std::vector<bool>& paths) const;
     enum class inspection { puts, ranges };
-    void inspect(const txn_request&, const std::vector<bool>& paths, std::size_t& at, inspection) const;
+    void inspect(const txn_request&, const std::vector<bool>& paths, std::size_t& at, inspection, revision_t newest) const;
     txn_reply run(const txn_request&, const std::vector<bool>& paths, std::size_t& at, writing&);
     void check_put(const put_request&) const;
     record live(std::string_view key) const;
@@ -105,7 +106,7 @@ private:
     std::vector<std::vector<change>> log_;
     std::map<lease_id, lease> leases_;
     std::set<std::pair<time_point, lease_id>> expiries_;
-    lease_id next_id_ = 0x1f0000000001;
+    lease_id next_id_ = 0x1f00000000000001;
     std::int64_t size_ = base_size;
     std::int64_t in_use_ = 0;
 };

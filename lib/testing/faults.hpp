@@ -31,6 +31,13 @@ struct lose_answer {};
 /// Executed, and answered late.
 struct slow { std::chrono::milliseconds by; };
 
+/// An etcd that was told --enable-grpc-gateway=false; a rule of it goes to "/v3/".
+inline answer gateway_switched_off() {
+    answer a;
+    a.what = {.status = 404, .content_type = "text/plain; charset=utf-8", .body = "404 page not found\n"};
+    return a;
+}
+
 // What can go wrong with a message of a watch that carries events.
 struct drop_events {};
 struct double_events {};

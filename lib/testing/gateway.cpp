@@ -44,6 +44,12 @@ std::string_view http_words(unsigned status) {
     }
 }
 
+cluster_options of_version(const std::string& version) {
+    cluster_options o;
+    o.store.keeps_last_tombstones = server_profile(version).since(37, 16, 0);
+    return o;
+}
+
 refusal deadline_exceeded() { return {grpc_errc::deadline_exceeded, "context deadline exceeded"}; }
 
 }  // namespace
@@ -61,6 +67,22 @@ public:
 private:
     std::shared_ptr<watches> all_;
     std::unique_ptr<served_watch> watch_;
+};
+
+// The whole answer is late, and what follows no earlier than it.
+class gateway::delayed final : public stream {
+public:
+    delayed(std::unique_ptr<stream> inner, time_point ready) : inner_(std::move(inner)), ready_(ready) {}
+    std::vector<std::string> take(time_point now) override {
+        begun_ = begun_ || now >= ready_;
+        return begun_ ? inner_->take(now) : std::vector<std::string>();
+    }
+    bool ended() const override { return begun_ && inner_->ended(); }
+
+private:
+    std::unique_ptr<stream> inner_;
+    time_point ready_;
+    bool begun_ = false;
 };
 
 std::string stream_error(const server_profile& profile, const refusal& why) {
@@ -87,7 +109,7 @@ gateway::gateway(const std::shared_ptr<testing::cluster>& c, std::uint64_t id, g
     cluster().attach(*this);
 }
 
-gateway::gateway(gateway_options options) : gateway(std::make_shared<testing::cluster>(), 0, std::move(options)) {}
+gateway::gateway(const gateway_options& options) : gateway(std::make_shared<testing::cluster>(of_version(options.server_version)), 0, options) {}
 
 gateway::~gateway() {
     on_change = nullptr;
@@ -182,8 +204,16 @@ gateway::answer gateway::handle(const request& r, time_point now) {
         lost = std::holds_alternative<fault::lose_answer>(*f);
     }
     answer a = dispatch(r, now);
+    if (auto* const s = std::get_if<std::unique_ptr<stream>>(&a)) {
+        if (after_commit) return error_reply(*after_commit, true);
+        if (!lost && delay.count() == 0) return a;
+        if (!lost) {
+            wakeups_.insert(now + delay);
+            return std::make_unique<delayed>(std::move(*s), now + delay);
+        }
+        a = reply();
+    }
     reply* const whole = std::get_if<reply>(&a);
-    if (!whole) return a;
     if (after_commit && whole->status == 200) *whole = error_reply(*after_commit);
     whole->lost = whole->lost || lost;
     whole->delay += delay;
@@ -274,7 +304,9 @@ gateway::answer gateway::watch(const request& r, time_point now) {
 void gateway::admit(const call& c, bool for_learners) const { admit(c.r, for_learners); }
 
 void gateway::admit(const request& r, bool for_learners) const {
-    if (!for_learners && member_->is_learner()) {
+    const member_info* self = member_->cluster->find_member(member_->id);
+    if (!self) throw refusal(server_errc::stopped);   // removed
+    if (!for_learners && self->learner) {
         refusal why(server_errc::not_supported_for_learner);
         throw member_->profile.is(6) ? refusal(grpc_errc::failed_precondition, why.words()) : why;
     }
@@ -348,6 +380,7 @@ void gateway::on_commit() {
 }
 
 void gateway::on_token(const std::string& text, const identity& who, time_point now) {
+    std::erase_if(tokens_, [now](const auto& t) { return t.second.ends <= now; });
     tokens_[text] = {who, cluster().auth().login_epoch(who.user), now + member_->options.auth_token_ttl};
 }
 
@@ -364,6 +397,7 @@ void gateway::tell_streams() {
 std::optional<time_point> gateway::next_due() const {
     std::optional<time_point> due;
     if (member_->cluster->leader() != 0) due = member_->store().next_expiry();
+    if (!wakeups_.empty() && (!due || *wakeups_.begin() < *due)) due = *wakeups_.begin();
     for (const served_watch* w : *watches_)
         if (const auto next = w->next_due(); next && (!due || *next < *due)) due = next;
     return due;
@@ -377,12 +411,25 @@ void gateway::advance(time_point now) {
     }
     for (served_watch* w : *watches_) w->advance(now);
     tell_streams();
+    if (wakeups_.empty() || *wakeups_.begin() > now) return;
+    wakeups_.erase(wakeups_.begin(), wakeups_.upper_bound(now));
+    if (on_change) on_change();
+}
+
+void gateway::on_leader_lost() {
+    for (served_watch* w : *watches_) w->leader_lost();
+    tell_streams();
 }
 
 void gateway::isolate() {
+    hold_back();
     member_->isolated = true;
-    for (served_watch* w : *watches_) w->leader_lost();
-    tell_streams();
+    on_leader_lost();
+}
+
+void gateway::reconnect() {
+    member_->isolated = false;
+    catch_up();
 }
 
 void gateway::catch_up() {

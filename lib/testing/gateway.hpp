@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -21,8 +22,8 @@ class gateway final : private testing::cluster::listener {
 public:
     /// The member `id` of `c`; 0: the first.
     gateway(const std::shared_ptr<testing::cluster>& c, std::uint64_t id, gateway_options options = {});
-    /// The only member of a cluster of its own.
-    explicit gateway(gateway_options options = {});
+    /// The only member of a cluster of its own, which is of that version too.
+    explicit gateway(const gateway_options& options = {});
     ~gateway();
     gateway(const gateway&) = delete;
     gateway& operator=(const gateway&) = delete;
@@ -40,11 +41,11 @@ public:
     std::uint64_t id() const noexcept { return member_->id; }
     testing::faults& faults() noexcept { return member_->faults; }
 
-    /// Cut off from the other members: what needs a leader is refused, watches that ask for one end.
+    /// Cut off from the other members: it learns nothing more, what needs a leader is refused, watches that ask for one end.
     void isolate();
-    void reconnect() noexcept { member_->isolated = false; }
+    void reconnect();
     /// It applies nothing more: serializable reads and watches stay where they are, what has to be current times out.
-    void hold_back() noexcept { member_->held = member_->store().revision(); }
+    void hold_back() noexcept { if (!member_->held) member_->held = member_->store().revision(); }
     void catch_up();
     void freeze_progress(bool frozen) noexcept { member_->progress_frozen = frozen; }
     /// Ends all streams, with an error of that status and words or in mid-air.
@@ -61,9 +62,11 @@ private:
     // The streams are the clients'; they leave this when they go.
     using watches = std::vector<served_watch*>;
     class handed_out;
+    class delayed;
 
     void on_commit() override;
     void on_token(const std::string& text, const identity& who, time_point now) override;
+    void on_leader_lost() override;
     void on_replaced() override;
 
     static const route* find_route(std::string_view path);
@@ -109,6 +112,7 @@ private:
     std::shared_ptr<member> member_;
     std::map<std::string, token, std::less<>> tokens_;
     std::shared_ptr<watches> watches_ = std::make_shared<watches>();
+    std::multiset<time_point> wakeups_;   // when answers that are held back are ready
     needs did_ = needs::nothing;   // the call that is being served
 };
 

@@ -27,10 +27,7 @@ void gateway::administer(call& c, F&& change) {
 }
 
 void gateway::auth_enable(call& c) {
-    admit(c);
-    enter(c, needs::commit);
-    cluster().auth().enable();
-    member_->header(c.out, member_->applied());
+    administer(c, [](auth_store& a) { a.enable(); });
 }
 
 void gateway::auth_disable(call& c) {

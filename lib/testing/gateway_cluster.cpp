@@ -157,7 +157,8 @@ void gateway::status(call& c) {
         errors.push_back("memberID:" + std::to_string(a.member) + " alarm:" + std::string(alarm_names[static_cast<std::size_t>(a.type)]) + " ");
     print_texts(c.out, "errors", errors);
     c.out.number("dbSizeInUse", store.size_in_use());
-    c.out.flag("isLearner", member_->is_learner());
+    const member_info* self = all.find_member(member_->id);
+    c.out.flag("isLearner", self && self->learner);
     if (!p.is(6)) return;
     c.out.text("storageVersion", p.cluster_version());
     c.out.number("dbSizeQuota", store.quota());

@@ -247,7 +247,7 @@ void gateway::txn(call& c) {
     if (commits) check_size(proto_size(t));
     enter(c, commits ? needs::commit : is_serializable(t) ? needs::nothing : needs::leader);
     check_txn(c, t);
-    const txn_reply reply = cluster().store().txn(t);
+    const txn_reply reply = commits ? cluster().store().txn(t) : cluster().store().txn(t, member_->applied());
     member_->header(c.out, reply.revision);
     print_rest(c.out, reply);
 }

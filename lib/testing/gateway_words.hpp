@@ -17,7 +17,7 @@ struct request {
     std::string body;
     std::string token;             ///< Of the Authorization header, as it was sent.
     bool require_leader = false;
-    std::optional<std::chrono::milliseconds> timeout;   ///< Of the Grpc-Timeout header.
+    std::optional<std::chrono::milliseconds> timeout = {};   ///< Of the Grpc-Timeout header.
 };
 
 /// What it answers in one piece.

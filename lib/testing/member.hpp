@@ -48,7 +48,6 @@ public:
 
     etcd_store& store() const noexcept { return cluster->store(); }
     bool has_leader() const noexcept { return !isolated && cluster->leader() != 0; }
-    bool is_learner() const { return cluster->member(id).learner; }
     /// The last revision that it has applied. It cannot be further behind than the history that the store still has.
     revision_t applied() const noexcept {
         return held ? std::max({*held, store().compact_revision(), revision_t{1}}) : store().revision();

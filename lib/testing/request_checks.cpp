@@ -33,12 +33,12 @@ footprint footprint_of(const std::vector<op_request>& ops) {
         if (!inner) continue;
         const footprint then = footprint_of((*inner)->success), otherwise = footprint_of((*inner)->failure);
         for (const std::string& key : then.puts) f.add_put(key);
-        f.deletes.insert(f.deletes.end(), then.deletes.begin(), then.deletes.end());
         for (const std::string& key : otherwise.puts) {
-            // Only one of both branches is taken: each may put the key.
+            // Only one of both branches is taken: each may put the key, or one put it and the other delete it.
             if ((f.puts.contains(key) && !then.puts.contains(key)) || f.deletes_key(key)) throw refusal(server_errc::duplicate_key);
             f.puts.insert(key);
         }
+        f.deletes.insert(f.deletes.end(), then.deletes.begin(), then.deletes.end());
         f.deletes.insert(f.deletes.end(), otherwise.deletes.begin(), otherwise.deletes.end());
     }
     for (const op_request& o : ops)

@@ -18,7 +18,7 @@ using record = std::shared_ptr<const key_value>;
 /// One change of one key.
 struct change {
     record kv;
-    record before;   ///< Null when the key was created.
+    record before;   ///< One revision earlier; null when there was no such key.
     bool erased() const noexcept { return kv->version == 0; }
 };
 

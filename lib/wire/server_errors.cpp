@@ -51,11 +51,6 @@ constexpr row rows[] = {
     {server_errc::role_empty, "etcdserver: role name is empty"},
     {server_errc::auth_failed, "etcdserver: authentication failed, invalid user ID or password"},
     {server_errc::auth_failed, "auth: authentication failed, password was given for no password user"},
-    // Streams are refused in the words of the layer below.
-    {server_errc::user_empty, "auth: user name is empty"},
-    {server_errc::permission_denied, "auth: permission denied"},
-    {server_errc::invalid_auth_token, "auth: invalid auth token"},
-    {server_errc::auth_old_revision, "auth: revision in header is old"},
     {server_errc::permission_not_given, "etcdserver: permission not given"},
     {server_errc::permission_denied, "etcdserver: permission denied"},
     {server_errc::role_not_granted, "etcdserver: role is not granted to the user"},
@@ -64,6 +59,11 @@ constexpr row rows[] = {
     {server_errc::invalid_auth_token, "etcdserver: invalid auth token"},
     {server_errc::invalid_auth_management, "etcdserver: invalid auth management"},
     {server_errc::auth_old_revision, "etcdserver: revision of auth store is old"},
+    // Streams are refused in the words of the layer below.
+    {server_errc::user_empty, "auth: user name is empty"},
+    {server_errc::permission_denied, "auth: permission denied"},
+    {server_errc::invalid_auth_token, "auth: invalid auth token"},
+    {server_errc::auth_old_revision, "auth: revision in header is old"},
     {server_errc::no_leader, "etcdserver: no leader"},
     {server_errc::not_leader, "etcdserver: not leader"},
     {server_errc::leader_changed, "etcdserver: leader changed"},
