@@ -13,7 +13,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <set>
+#include <list>
 #include <vector>
 
 namespace dynconf::etcd {
@@ -79,7 +79,7 @@ private:
     asio::awaitable<void> fly(std::shared_ptr<keep_alive_flight> f, std::chrono::milliseconds limit);
 
     client_core& core_;
-    std::set<kept_lease*> leases_;   // those that are not lost
+    std::list<kept_lease*> leases_;   // those that are not lost, in the order in which they came: a simulation repeats it
     bool running_ = false;
     transport::condition moved_;
 };

@@ -38,7 +38,7 @@ watch_hub::watch_hub(client_core& core)
 // The watches
 
 void watch_hub::add(watch_subscription& s) {
-    subscriptions_.insert(&s);
+    subscriptions_.push_back(&s);
     told_ = false;
     changed();
     if (std::exchange(running_, true)) return;
@@ -50,7 +50,7 @@ void watch_hub::add(watch_subscription& s) {
 }
 
 void watch_hub::remove(watch_subscription& s) {
-    subscriptions_.erase(&s);
+    subscriptions_.remove(&s);
     std::replace(asked_.begin(), asked_.end(), &s, static_cast<watch_subscription*>(nullptr));
     forget(s);
     abandon_if_unwanted();

@@ -14,6 +14,7 @@
 
 #include <memory>
 #include <optional>
+#include <list>
 #include <set>
 #include <string>
 #include <vector>
@@ -85,7 +86,7 @@ private:
 
     client_core& core_;
     policy::watch_plan plan_;
-    std::set<watch_subscription*> subscriptions_;
+    std::list<watch_subscription*> subscriptions_;   // in the order in which they came: a simulation repeats it
     policy::look_sharing sharing_;
     std::vector<watch_subscription*> asked_;   // the looks of the probe under way, by their owners; null: gone
     std::set<watch_subscription*> looked_;     // those that were answered

@@ -81,14 +81,18 @@ public:
             } else if (puts(t->what->success()) && (t->what->compares().empty() || puts(t->what->failure()))) {
                 o.state = write_state::not_executed;
             }
-        } else if (const auto* p = std::get_if<op::put_op>(&o.what.what()); p && !p->options.prev_kv) {
+        } else if (const auto* p = std::get_if<op::put_op>(&o.what.what())) {
             o.state = write_state::not_executed;
             if (const auto found = written_.find(p->value); found != written_.end()) {
+                put_options how = p->options;
+                how.prev_kv = false;   // nobody was told of it
+                op told = op::put(p->key, p->value, how);
                 put_response said;
                 said.header.revision = found->second.first;
                 o.answer = op_response(std::move(said));
                 o.returned = found->second.second;
                 o.state = write_state::executed;
+                o.what = std::move(told);
             }
         }
     }
@@ -108,6 +112,7 @@ public:
         }
     }
     void on_token(const std::string&, const testing::identity&, time_point) override {}
+    void on_leader_lost() override {}
     void on_replaced() override {}
 
 private:
