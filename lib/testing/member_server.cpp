@@ -63,7 +63,7 @@ std::string head_of(unsigned status, std::string_view type) {
 }
 
 std::string whole(const reply& r, const exchange_fault& wrong) {
-    const std::string_view body = wrong.bad_json ? std::string_view(r.body).substr(0, r.body.size() / 2) : std::string_view(r.body);
+    const std::string_view body = wrong.bad_json && r.status == 200 ? std::string_view(r.body).substr(0, r.body.size() / 2) : std::string_view(r.body);
     const auto length = std::max<std::int64_t>(0, static_cast<std::int64_t>(body.size()) + wrong.wrong_length);
     std::string text = head_of(r.status, r.content_type);
     if (wrong.connection_close) text += "Connection: close\r\n";

@@ -229,6 +229,8 @@ private:
     void show(const status& s) {
         if (stage_.closing()) return;
         reached_.live = s.state == config_state::live;
+        const auto left = [&](time_point t) { return std::to_string(std::chrono::duration_cast<milliseconds>(t - stage_.now()).count()) + " ms"; };
+        stage_.say([&] { return reached_.name + " is " + std::string(to_string(s.state)) + ", as of " + left(s.as_of) + ", good for " + left(s.good_until); });
         become(reached_.live, stage_.now());
     }
 

@@ -34,7 +34,7 @@ struct exchange_fault {
     bool reset = false;              ///< A cut resets the connection instead of closing it.
     /// Before it is executed; the client may be gone by then.
     std::chrono::milliseconds delay{0};
-    bool bad_json = false;           ///< The second half of the answer's body is lost.
+    bool bad_json = false;           ///< The second half of the answer's body is lost, unless it is a refusal.
     int wrong_length = 0;            ///< Added to the answer's Content-Length.
     bool connection_close = false;   ///< The member announces the connection's end, and ends it.
 };
