@@ -59,6 +59,12 @@ mirror_core::clock::time_point mirror_core::wake_at() const noexcept {
     return at;
 }
 
+/// When a question of a mirror's own has to be answered: not later than what is said to be current gets too old.
+mirror_core::clock::time_point mirror_core::soon() const noexcept {
+    const auto due = clock::now() + core_->options().max_staleness / 4;
+    return live_ ? std::min(due, freshness_.deadline()) : due;
+}
+
 std::optional<watch_subscription::look_request> mirror_core::wanted_look() const noexcept {
     if (!look_along_.wanted() || catch_up_.under_way()) return std::nullopt;   // a catch-up does not wait for a probe
     return watch_subscription::look_request{&ranges_, replica_.known()};
@@ -225,8 +231,7 @@ asio::awaitable<mirror_core::maybe_step> mirror_core::look() {
         co_return std::nullopt;
     }
     const range_options changed = changed_after(replica_.known());
-    const auto due = now + core_->options().max_staleness / 4;
-    auto found = co_await list(changed, brief{*endpoint, due});
+    auto found = co_await list(changed, brief{*endpoint, soon()});
     if (found && replica_.unchanged({replica_.known(), !found->kvs.empty(), found->count})) co_return prove_unchanged(found->header.revision, now);
     if (found) {
         sought_ = found->header.revision;
@@ -258,7 +263,7 @@ asio::awaitable<bool> mirror_core::store_went_back(const response_header& confir
     const key_range any = key_range::key(ranges_.front().first());
     std::optional<brief> limits;
     if (const auto endpoint = core_->watches().endpoint_index())
-        limits = brief{*endpoint, clock::now() + core_->options().max_staleness / 4};
+        limits = brief{*endpoint, soon()};
     auto newest = co_await range_once(*core_, any, count, limits, asked_by::library);
     // Where nobody can tell, the next probe will: until then nothing is called current, and no revision is skipped.
     co_return newest && newest->header.revision < replica_.known();

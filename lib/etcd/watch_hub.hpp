@@ -76,6 +76,8 @@ private:
     static bool wanted(const link& l) noexcept;
     void deliver(link& l, std::size_t which, policy::watch_cursor::step step);
     void serve(const shared_link& l);
+    /// No stream, until somebody wants one.
+    void serve_nobody() noexcept;
     void failed(const shared_link& l, error why);
     void close(shared_link& l) noexcept;
     void forget(const watch_subscription& s) noexcept;
