@@ -4,6 +4,7 @@
 #include <dynconf/options.hpp>
 #include <dynconf/write_outcome.hpp>
 
+#include "testing/check.hpp"
 #include "testing/gateway.hpp"
 #include "testing/history.hpp"
 #include "testing/member_server.hpp"
@@ -144,6 +145,7 @@ private:
     void recover();
     void close();
     void judge();
+    bool is_excused(const testing::violation& v) const;
 
     /// Sees each change as the store makes it: what the ends of leases have deleted nobody has asked for.
     class witness;
