@@ -1,5 +1,5 @@
 // A job that one process at a time does: `lock NAME`. It adds one to /count as long as it holds the lock, each time by a
-// transaction that etcd refuses when somebody else holds it by now; when the lock is lost the work is cancelled.
+// write that etcd refuses when somebody else holds it by now; when the lock is lost the work is cancelled.
 
 #include <dynconf/dynconf.hpp>
 
@@ -11,7 +11,6 @@
 #include <chrono>
 #include <csignal>
 #include <iostream>
-#include <stdexcept>
 #include <string>
 
 namespace asio = boost::asio;
@@ -30,9 +29,7 @@ asio::awaitable<void> count(dynconf::kv store, dynconf::held_lock mine, const bo
     while (!stopping) {
         const dynconf::range_response now = co_await store.range(dynconf::key_range::key("/count"));
         const int next = now.kvs.empty() ? 1 : std::stoi(now.kvs[0].value) + 1;
-        const dynconf::txn write = dynconf::txn().if_(mine).then(dynconf::op::put("/count", std::to_string(next)));
-        const dynconf::txn_response done = co_await store.commit(write);
-        if (!done.succeeded) throw std::runtime_error("somebody else has the lock");
+        co_await store.guarded_by(mine).put("/count", std::to_string(next));   // throws when somebody else has the lock
         timer.expires_after(100ms);
         co_await timer.async_wait(asio::use_awaitable);
     }

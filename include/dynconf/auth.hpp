@@ -51,7 +51,7 @@ inline constexpr no_password_t no_password{};
 /// `user_get`, and `role_get` of one's own roles. Changes are repeated only when etcd surely did not execute them; they
 /// take `terminal` cancellation and `as_outcome`, what only asks takes `total` cancellation as well. Names and passwords are
 /// UTF-8: anything else is errc::invalid_argument, since etcd would replace it by something that nobody typed. No error
-/// and no log record holds a password.
+/// and no log record holds a password. Permissions are for etcd's whole keys, also where the client is a view (client::within).
 ///
 /// Further errors of all members: server_errc::permission_denied, user_empty (no credentials), auth_failed.
 class auth : public detail::facet<auth> {

@@ -9,11 +9,17 @@
 
 namespace dynconf {
 
-/// What the server behind one endpoint can do, found out without a login and without changing anything.
+/// What the server behind one endpoint can do, found out without changing anything.
 struct endpoint_capabilities {
     /// How a gateway writes a refusal: which of its two generations it is, whatever etcd's version.
     enum class error_shape : std::uint8_t { unknown, with_error_member, code_and_message };
     enum class auth_mode : std::uint8_t { unknown, off, on };
+    /// How a member makes its tokens (`--auth-token`).
+    enum class token_kind : std::uint8_t {
+        unknown,   ///< The client has no credentials, or they did not get one.
+        simple,    ///< Each use renews it, at the member that it was sent to.
+        jwt,       ///< Signed; of a fixed life, and refused after any change of users, roles and permissions.
+    };
     /// What the answer to a progress request proves.
     enum class progress : std::uint8_t {
         unknown,
@@ -33,6 +39,7 @@ struct endpoint_capabilities {
     bool readyz = false;            ///< GET /readyz; from 3.4.29 and 3.5.11 on.
     error_shape errors = error_shape::unknown;
     auth_mode auth = auth_mode::unknown;
+    token_kind tokens = token_kind::unknown;
     progress progress_answers = progress::unknown;
 };
 

@@ -39,8 +39,8 @@ struct claim_options {
 /// A claim can be lost at any time: etcd gives it to the next one when the lease has ended, whatever this process thinks.
 /// So a write that relies on it carries it as guard: etcd compares, and refuses what comes from a former holder.
 ///
-///     auto done = co_await store.commit(txn().if_(mine.held()).then(op::put("/counter", "7")));
-///     if (!done.succeeded) ...   // somebody else has it by now
+///     co_await store.guarded_by(mine).put("/counter", "7");   // errc::not_held: somebody else has it by now
+///     auto done = co_await store.commit(txn().if_(mine).then(op::put("/counter", "7")));   // done.succeeded
 ///
 /// When the last handle is destroyed the claim is given up in the background.
 class DYNCONF_API claim {
@@ -51,14 +51,14 @@ public:
 
     /// The rest is for one that is there.
 
-    /// The key in etcd: name, slash, and the lease in hexadecimal digits.
+    /// The key: name, slash, and the lease in hexadecimal digits; named as in the view in which it was claimed.
     const std::string& key() const noexcept;
     lease_id lease() const noexcept;
     /// The fencing token, which grows from holder to holder: the create_revision of the key. For systems other than etcd,
     /// which refuse what comes with a lower one than they have seen.
     revision_t token() const noexcept;
-    /// Holds as long as the claim does, as etcd sees it.
-    comparison held() const { return create_revision_of(key()) == token(); }
+    /// Holds as long as the claim does, as etcd sees it, in a transaction of whichever view (client::within).
+    comparison held() const;
     operator comparison() const { return held(); }
     /// Whether it is surely held at this moment, as far as this process can tell without asking. False at once when the
     /// process stood still for too long.

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace dynconf {
@@ -42,6 +43,26 @@ public:
 
     DYNCONF_API executor_type get_executor() const noexcept;
 
+    /// A view of the keys that begin with `prefix`: what is made of it names them without the prefix, and neither reads,
+    /// writes nor sees any other key. It is the same connection, with the same token, watch stream and keep-alives; views
+    /// nest, and cost a copy of a string. A prefix is bytes like any other: end it as your keys do, or "/shop" holds
+    /// "/shop2" as well.
+    ///
+    ///     kv store(etcd.within("/shop/"));
+    ///     co_await store.put("open", "yes");                          // the key /shop/open
+    ///     co_await store.range(key_range::all());                     // all below /shop/; `from` ends there too
+    ///     co_await store.delete_range(key_range::all(), everything);  // all below /shop/, and still has to be meant
+    ///
+    /// The empty key is the prefix itself. It holds for all that names keys: values and transactions, watches and mirrors,
+    /// locks and elections (`etcdctl lock` knows them by the whole name), the keys of a lease, markers, registrations,
+    /// searches, `etcd_source`, maintenance::key_count; in answers, events and errors keys are named as the view names
+    /// them. A claim guards writes through whichever view. What is not about keys is not affected, namely `cluster`,
+    /// `maintenance` (compaction, hashes, snapshots) and the ids of leases; nor is `auth`, whose permissions are for whole
+    /// keys, nor `call`. A view keeps a program's parts apart; it is no permission: etcd's own are.
+    DYNCONF_API client within(std::string_view prefix) const;
+    /// What a view puts before its keys; empty: the keys are etcd's own.
+    const std::string& prefix() const noexcept { return prefix_; }
+
     /// Any call of the gateway, for what no facet has: POSTs `json` to `path` ("/v3/...") with the client's token, endpoints
     /// and retries, and completes with the JSON of the answer as the server wrote it. What the server refuses is an error as
     /// everywhere; errc::invalid_argument for a path that is none. Not for streams that do not end, as /v3/watch. Takes
@@ -63,6 +84,7 @@ private:
 
     executor_type executor_;
     std::shared_ptr<etcd::client_core> core_;
+    std::string prefix_;
 };
 
 }  // namespace dynconf

@@ -64,7 +64,8 @@ public:
     }
 
     /// Gives a learner its vote. server_errc::learner_not_ready while it lags behind the leader: ask again later;
-    /// member_not_learner, member_not_found.
+    /// member_not_learner. Both leave a doubt: a member that is no leader passes the call on until it has an answer, and may
+    /// tell what became of the second one. server_errc::member_not_found.
     template <class Token = default_token>
     auto member_promote(std::uint64_t id, Token&& token = {}) {
         return detail::initiate_write<member_list_response>(std::forward<Token>(token),

@@ -47,4 +47,9 @@ struct hash_kv_response {
     revision_t compact_revision = 0;
 };
 
+struct downgrade_response {
+    response_header header;
+    std::string version;   ///< The cluster's, as before: "3.5.0". Empty where etcd executed it without an answer.
+};
+
 }  // namespace dynconf

@@ -9,6 +9,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -114,6 +115,8 @@ private:
 
 struct update_options {
     unsigned max_tries = 16;   ///< When others change the key in the meantime.
+    /// Of each call to etcd, as `with_timeout`; zero: client_options::total_timeout.
+    std::chrono::milliseconds timeout{0};
 };
 
 /// Reads a key, lets `change` say what it shall be, and writes that if nobody has changed the key in the meantime; else
@@ -126,6 +129,10 @@ template <class Change>
 boost::asio::awaitable<std::optional<key_value>> update(client etcd, std::string key, Change change, update_options options = {}) {
     kv store(etcd);
     conditional writes(etcd);
+    if (options.timeout.count() > 0) {
+        store = store.with_timeout(options.timeout);
+        writes = writes.with_timeout(options.timeout);
+    }
     const key_range wanted = key_range::key(key);
     for (unsigned tries = 0; tries < options.max_tries; ++tries) {
         range_response found = co_await store.range(wanted);

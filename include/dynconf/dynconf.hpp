@@ -22,6 +22,7 @@
 #include <dynconf/election.hpp>
 #include <dynconf/endpoint.hpp>
 #include <dynconf/error.hpp>
+#include <dynconf/guarded_kv.hpp>
 #include <dynconf/key_tree.hpp>
 #include <dynconf/kv.hpp>
 #include <dynconf/lease.hpp>

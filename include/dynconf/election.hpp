@@ -3,6 +3,7 @@
 #include <dynconf/claim.hpp>
 #include <dynconf/client.hpp>
 #include <dynconf/detail/export.hpp>
+#include <dynconf/detail/facet.hpp>
 #include <dynconf/detail/initiate.hpp>
 #include <dynconf/types.hpp>
 
@@ -41,8 +42,8 @@ private:
 };
 
 /// Elects one of a cluster's clients, in the order in which they come, as `etcdctl elect` and Go's concurrency.Election do. What
-/// `mutex` says of names holds here too. A handle; safe to use from any thread.
-class election {
+/// `mutex` says of names and of `with_timeout` holds here too. A handle; safe to use from any thread.
+class election : public detail::facet<election> {
 public:
     DYNCONF_API election(const client& c, std::string name, claim_options options = {});
 
@@ -50,8 +51,8 @@ public:
     template <class Token = default_token>
     auto campaign(std::string value, Token&& token = {}) {
         return detail::initiate<leadership>(std::forward<Token>(token),
-            [c = core_, name = name_, value = std::move(value), o = options_](detail::erased_handler<leadership> h) mutable {
-                start_campaign(c, std::move(name), std::move(value), o, std::move(h));
+            [f = origin_, name = name_, value = std::move(value), o = options_](detail::erased_handler<leadership> h) mutable {
+                start_campaign(f, std::move(name), std::move(value), o, std::move(h));
             });
     }
 
@@ -59,23 +60,22 @@ public:
     template <class Token = default_token>
     auto leader(Token&& token = {}) {
         return detail::initiate<std::optional<key_value>>(std::forward<Token>(token),
-            [c = core_, name = name_](detail::erased_handler<std::optional<key_value>> h) mutable {
-                start_leader(c, std::move(name), std::move(h));
+            [f = origin_, name = name_](detail::erased_handler<std::optional<key_value>> h) mutable {
+                start_leader(f, std::move(name), std::move(h));
             });
     }
 
 private:
-    using core = std::shared_ptr<etcd::client_core>;
-    DYNCONF_API static void start_campaign(core, std::string, std::string, claim_options, detail::erased_handler<leadership>);
-    DYNCONF_API static void start_leader(core, std::string, detail::erased_handler<std::optional<key_value>>);
+    using origin = detail::call_origin;
+    DYNCONF_API static void start_campaign(origin, std::string, std::string, claim_options, detail::erased_handler<leadership>);
+    DYNCONF_API static void start_leader(origin, std::string, detail::erased_handler<std::optional<key_value>>);
 
-    core core_;
     std::string name_;
     claim_options options_;
 };
 
 /// Who leads, and what it says, from now on. One next() at a time; otherwise safe to use from any thread. Destroying it with a
-/// next() under way is safe.
+/// next() under way is safe. No `with_timeout`: it waits for as long as nothing changes; cancel it to wait no longer.
 class leader_observer {
 public:
     DYNCONF_API leader_observer(const client& c, std::string name);

@@ -4,6 +4,7 @@
 #include <dynconf/detail/export.hpp>
 #include <dynconf/detail/facet.hpp>
 #include <dynconf/detail/initiate.hpp>
+#include <dynconf/guarded_kv.hpp>
 #include <dynconf/txn.hpp>
 #include <dynconf/types.hpp>
 
@@ -82,7 +83,7 @@ public:
     }
 
     /// Deletes all keys of a range; how many there were is in the answer. A range of all keys, be it the prefix "", needs
-    /// delete_options::everything, else errc::invalid_argument.
+    /// delete_options::everything, else errc::invalid_argument. In a view (client::within) these are all keys of the view.
     template <class Token = default_token>
     auto delete_range(key_range keys, delete_options options = {}, Token&& token = {}) {
         return detail::initiate_write<delete_response>(std::forward<Token>(token),
@@ -99,6 +100,10 @@ public:
                 start_commit(from, std::move(what), std::move(h));
             });
     }
+
+    /// Writes that etcd executes only as long as this lock or leadership is held. Throws std::invalid_argument for an empty
+    /// handle.
+    DYNCONF_API guarded_kv guarded_by(const claim& held) const;
 
 private:
     using origin = detail::call_origin;

@@ -2,11 +2,11 @@
 
 #include <dynconf/client.hpp>
 #include <dynconf/detail/export.hpp>
+#include <dynconf/detail/facet.hpp>
 #include <dynconf/detail/initiate.hpp>
 #include <dynconf/types.hpp>
 
 #include <chrono>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,7 +30,7 @@ struct lease_time_to_live_response {
     response_header header;
     std::chrono::seconds ttl{0};           ///< What is left.
     std::chrono::seconds granted_ttl{0};
-    std::vector<std::string> keys;         ///< That live by it, if they were asked for; in no order.
+    std::vector<std::string> keys;         ///< That live by it and are in the view, if they were asked for; in no order.
 };
 
 /// A key that was put with a lease of its own.
@@ -43,8 +43,8 @@ struct leased_put_response {
 ///
 /// Operations complete with `void(error_code, Response)`, or throw `exception` with the default token, and take `terminal`
 /// cancellation; those that change nothing take `total` as well. A lease that etcd does not know, any more or at all, is
-/// server_errc::lease_not_found.
-class leases {
+/// server_errc::lease_not_found. Leases belong to no view (client::within), only the keys that live by them do.
+class leases : public detail::facet<leases> {
 public:
     DYNCONF_API explicit leases(const client& c);
 
@@ -55,22 +55,22 @@ public:
     template <class Token = default_token>
     auto grant(std::chrono::milliseconds ttl, lease_id id = 0, Token&& token = {}) {
         return detail::initiate_write<lease_grant_response>(std::forward<Token>(token),
-            [c = core_, ttl, id](detail::erased_handler<lease_grant_response> h) { start_grant(c, ttl, id, std::move(h)); });
+            [f = origin_, ttl, id](detail::erased_handler<lease_grant_response> h) { start_grant(f, ttl, id, std::move(h)); });
     }
 
     /// Ends a lease, and deletes its keys. Repeated when an answer was lost; that etcd does not know it by then is no error.
     template <class Token = default_token>
     auto revoke(lease_id id, Token&& token = {}) {
         return detail::initiate_write<void>(std::forward<Token>(token),
-            [c = core_, id](detail::erased_handler<void> h) { start_revoke(c, id, std::move(h)); });
+            [f = origin_, id](detail::erased_handler<void> h) { start_revoke(f, id, std::move(h)); });
     }
 
     /// What is left of a lease; with `keys`, who lives by it.
     template <class Token = default_token>
     auto time_to_live(lease_id id, bool keys = false, Token&& token = {}) {
         return detail::initiate<lease_time_to_live_response>(std::forward<Token>(token),
-            [c = core_, id, keys](detail::erased_handler<lease_time_to_live_response> h) {
-                start_time_to_live(c, id, keys, std::move(h));
+            [f = origin_, id, keys](detail::erased_handler<lease_time_to_live_response> h) {
+                start_time_to_live(f, id, keys, std::move(h));
             });
     }
 
@@ -78,7 +78,7 @@ public:
     template <class Token = default_token>
     auto list(Token&& token = {}) {
         return detail::initiate<std::vector<lease_id>>(std::forward<Token>(token),
-            [c = core_](detail::erased_handler<std::vector<lease_id>> h) { start_list(c, std::move(h)); });
+            [f = origin_](detail::erased_handler<std::vector<lease_id>> h) { start_list(f, std::move(h)); });
     }
 
     /// Puts a key that lives for `ttl`: grants a lease and puts the key with it. When the put fails or is cancelled the lease is
@@ -86,15 +86,15 @@ public:
     template <class Token = default_token>
     auto put_with_ttl(std::string key, std::string value, std::chrono::milliseconds ttl, Token&& token = {}) {
         return detail::initiate_write<leased_put_response>(std::forward<Token>(token),
-            [c = core_, key = std::move(key), value = std::move(value), ttl](detail::erased_handler<leased_put_response> h) mutable {
-                start_put_with_ttl(c, std::move(key), std::move(value), ttl, std::move(h));
+            [f = origin_, key = std::move(key), value = std::move(value), ttl](detail::erased_handler<leased_put_response> h) mutable {
+                start_put_with_ttl(f, std::move(key), std::move(value), ttl, std::move(h));
             });
     }
 
     template <class Token = default_token>
     auto keep_alive_once(lease_id id, Token&& token = {}) {
         return detail::initiate<lease_keep_alive_response>(std::forward<Token>(token),
-            [c = core_, id](detail::erased_handler<lease_keep_alive_response> h) { start_keep_alive_once(c, id, std::move(h)); });
+            [f = origin_, id](detail::erased_handler<lease_keep_alive_response> h) { start_keep_alive_once(f, id, std::move(h)); });
     }
 
     /// Keeps a lease alive, by a keep-alive each third of its TTL, together with all others of this client, until it is
@@ -104,35 +104,34 @@ public:
     ///  - errc::lease_expired: its time is up and nobody had tried, because the process stood still;
     ///  - server_errc::lease_not_found: etcd did not know it from the start.
     /// Its time is up a tenth of the TTL (1 s at most) before it ends at etcd, so that there is time to stop what relies on it;
-    /// it is counted from when the last keep-alive that was acknowledged was sent.
+    /// it is counted from when the last keep-alive that was acknowledged was sent. Of `with_timeout` it takes only how long to
+    /// ask for a TTL that is not known yet.
     template <class Token = default_token>
     auto keep_alive(lease_id id, Token&& token = {}) {
         return detail::initiate<void>(std::forward<Token>(token),
-            [c = core_, id](detail::erased_handler<void> h) { start_keep_alive(c, id, std::move(h)); });
+            [f = origin_, id](detail::erased_handler<void> h) { start_keep_alive(f, id, std::move(h)); });
     }
     /// The same for one that was just granted: its time is known before the first keep-alive.
     template <class Token = default_token>
     auto keep_alive(const lease_grant_response& granted, Token&& token = {}) {
         return detail::initiate<void>(std::forward<Token>(token),
-            [c = core_, id = granted.id, ttl = granted.ttl, until = granted.good_until](detail::erased_handler<void> h) {
-                start_keep_alive_granted(c, id, ttl, until, std::move(h));
+            [f = origin_, id = granted.id, ttl = granted.ttl, until = granted.good_until](detail::erased_handler<void> h) {
+                start_keep_alive_granted(f, id, ttl, until, std::move(h));
             });
     }
 
 private:
-    using core = std::shared_ptr<etcd::client_core>;
-    DYNCONF_API static void start_grant(core, std::chrono::milliseconds, lease_id, detail::erased_handler<lease_grant_response>);
-    DYNCONF_API static void start_revoke(core, lease_id, detail::erased_handler<void>);
-    DYNCONF_API static void start_time_to_live(core, lease_id, bool, detail::erased_handler<lease_time_to_live_response>);
-    DYNCONF_API static void start_list(core, detail::erased_handler<std::vector<lease_id>>);
-    DYNCONF_API static void start_put_with_ttl(core, std::string, std::string, std::chrono::milliseconds,
+    using origin = detail::call_origin;
+    DYNCONF_API static void start_grant(origin, std::chrono::milliseconds, lease_id, detail::erased_handler<lease_grant_response>);
+    DYNCONF_API static void start_revoke(origin, lease_id, detail::erased_handler<void>);
+    DYNCONF_API static void start_time_to_live(origin, lease_id, bool, detail::erased_handler<lease_time_to_live_response>);
+    DYNCONF_API static void start_list(origin, detail::erased_handler<std::vector<lease_id>>);
+    DYNCONF_API static void start_put_with_ttl(origin, std::string, std::string, std::chrono::milliseconds,
                                                detail::erased_handler<leased_put_response>);
-    DYNCONF_API static void start_keep_alive_once(core, lease_id, detail::erased_handler<lease_keep_alive_response>);
-    DYNCONF_API static void start_keep_alive(core, lease_id, detail::erased_handler<void>);
-    DYNCONF_API static void start_keep_alive_granted(core, lease_id, std::chrono::seconds, std::chrono::steady_clock::time_point,
+    DYNCONF_API static void start_keep_alive_once(origin, lease_id, detail::erased_handler<lease_keep_alive_response>);
+    DYNCONF_API static void start_keep_alive(origin, lease_id, detail::erased_handler<void>);
+    DYNCONF_API static void start_keep_alive_granted(origin, lease_id, std::chrono::seconds, std::chrono::steady_clock::time_point,
                                                      detail::erased_handler<void>);
-
-    core core_;
 };
 
 }  // namespace dynconf

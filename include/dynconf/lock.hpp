@@ -3,6 +3,7 @@
 #include <dynconf/claim.hpp>
 #include <dynconf/client.hpp>
 #include <dynconf/detail/export.hpp>
+#include <dynconf/detail/facet.hpp>
 #include <dynconf/detail/initiate.hpp>
 #include <dynconf/types.hpp>
 
@@ -39,12 +40,13 @@ private:
 /// name may be another one's, followed by a slash and more.
 ///
 /// Each lock() has a lease and a place of its own: two of one process exclude each other. A handle; safe to use from any thread.
+/// `with_timeout` bounds each call to etcd, also those of the lock that is held, and no wait: that is claim_options::wait_timeout.
 ///
 ///     mutex jobs(etcd, "/locks/jobs");
 ///     held_lock mine = co_await jobs.lock();
 ///     co_await mine.protect(work(mine));   // cancelled when the lock is lost
 ///     co_await mine.unlock();
-class mutex {
+class mutex : public detail::facet<mutex> {
 public:
     DYNCONF_API mutex(const client& c, std::string name, claim_options options = {});
 
@@ -55,8 +57,8 @@ public:
     template <class Token = default_token>
     auto lock(Token&& token = {}) {
         return detail::initiate<held_lock>(std::forward<Token>(token),
-            [c = core_, name = name_, o = options_](detail::erased_handler<held_lock> h) mutable {
-                start_lock(c, std::move(name), o, std::move(h));
+            [f = origin_, name = name_, o = options_](detail::erased_handler<held_lock> h) mutable {
+                start_lock(f, std::move(name), o, std::move(h));
             });
     }
 
@@ -65,8 +67,8 @@ public:
     template <class Token = default_token>
     auto try_lock(Token&& token = {}) {
         return detail::initiate<held_lock>(std::forward<Token>(token),
-            [c = core_, name = name_, o = options_](detail::erased_handler<held_lock> h) mutable {
-                start_try_lock(c, std::move(name), o, std::move(h));
+            [f = origin_, name = name_, o = options_](detail::erased_handler<held_lock> h) mutable {
+                start_try_lock(f, std::move(name), o, std::move(h));
             });
     }
 
@@ -79,33 +81,32 @@ public:
     template <class Token = default_token>
     auto queue(Token&& token = {}) {
         return detail::initiate<std::vector<key_value>>(std::forward<Token>(token),
-            [c = core_, name = name_](detail::erased_handler<std::vector<key_value>> h) mutable {
-                start_queue(c, std::move(name), std::move(h));
+            [f = origin_, name = name_](detail::erased_handler<std::vector<key_value>> h) mutable {
+                start_queue(f, std::move(name), std::move(h));
             });
     }
     template <class Token = default_token>
     auto holder(Token&& token = {}) {
         return detail::initiate<std::optional<key_value>>(std::forward<Token>(token),
-            [c = core_, name = name_](detail::erased_handler<std::optional<key_value>> h) mutable {
-                start_holder(c, std::move(name), std::move(h));
+            [f = origin_, name = name_](detail::erased_handler<std::optional<key_value>> h) mutable {
+                start_holder(f, std::move(name), std::move(h));
             });
     }
     template <class Token = default_token>
     auto is_locked(Token&& token = {}) {
-        return detail::initiate<bool>(std::forward<Token>(token), [c = core_, name = name_](detail::erased_handler<bool> h) mutable {
-            start_is_locked(c, std::move(name), std::move(h));
+        return detail::initiate<bool>(std::forward<Token>(token), [f = origin_, name = name_](detail::erased_handler<bool> h) mutable {
+            start_is_locked(f, std::move(name), std::move(h));
         });
     }
 
 private:
-    using core = std::shared_ptr<etcd::client_core>;
-    DYNCONF_API static void start_lock(core, std::string, claim_options, detail::erased_handler<held_lock>);
-    DYNCONF_API static void start_try_lock(core, std::string, claim_options, detail::erased_handler<held_lock>);
-    DYNCONF_API static void start_queue(core, std::string, detail::erased_handler<std::vector<key_value>>);
-    DYNCONF_API static void start_holder(core, std::string, detail::erased_handler<std::optional<key_value>>);
-    DYNCONF_API static void start_is_locked(core, std::string, detail::erased_handler<bool>);
+    using origin = detail::call_origin;
+    DYNCONF_API static void start_lock(origin, std::string, claim_options, detail::erased_handler<held_lock>);
+    DYNCONF_API static void start_try_lock(origin, std::string, claim_options, detail::erased_handler<held_lock>);
+    DYNCONF_API static void start_queue(origin, std::string, detail::erased_handler<std::vector<key_value>>);
+    DYNCONF_API static void start_holder(origin, std::string, detail::erased_handler<std::optional<key_value>>);
+    DYNCONF_API static void start_is_locked(origin, std::string, detail::erased_handler<bool>);
 
-    core core_;
     std::string name_;
     claim_options options_;
 };

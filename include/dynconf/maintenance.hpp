@@ -88,7 +88,8 @@ public:
     }
 
     /// What the server behind each endpoint can do; `capability_report::text()` prints it. Changes nothing, needs no permission
-    /// and sends no token: it asks for paths with what is no request, and logs in without a name (which etcd logs).
+    /// and sends no token: it asks for paths with what is no request, and logs in: with the client's credentials, which tells
+    /// the kind of the tokens, else without a name (which etcd logs).
     template <class Token = default_token>
     auto probe(Token&& token = {}) {
         return detail::initiate<capability_report>(std::forward<Token>(token),
@@ -148,6 +149,41 @@ public:
             });
     }
 
+    /// Makes another member the leader, without the pause of an election; done when it leads. The one that leads now is found
+    /// among the endpoints: server_errc::not_leader where it is none of them. server_errc::bad_leader_transferee for a learner
+    /// or a stranger.
+    template <class Token = default_token>
+    auto move_leader(std::uint64_t target_id, Token&& token = {}) {
+        return detail::initiate_write<void>(std::forward<Token>(token),
+            [from = origin_, target_id](detail::erased_handler<void> h) { start_move_leader(from, target_id, std::move(h)); });
+    }
+
+    /// Whether the cluster can go back to `version`, the minor one before its own, as "3.4.0". server_errc::
+    /// invalid_downgrade_target_version, wrong_downgrade_version_format, downgrade_in_process; errc::not_supported before 3.5,
+    /// as the next two.
+    template <class Token = default_token>
+    auto downgrade_validate(std::string version, Token&& token = {}) {
+        return detail::initiate<downgrade_response>(std::forward<Token>(token),
+            [from = origin_, version = std::move(version)](detail::erased_handler<downgrade_response> h) mutable {
+                start_downgrade_validate(from, std::move(version), std::move(h));
+            });
+    }
+    /// Lets members of that version join: restart them with it one after the other. etcd 3.5 executes this and downgrade_cancel()
+    /// and then answers "request timed out" after 7 s all the same; what became of it is asked for.
+    template <class Token = default_token>
+    auto downgrade_enable(std::string version, Token&& token = {}) {
+        return detail::initiate_write<downgrade_response>(std::forward<Token>(token),
+            [from = origin_, version = std::move(version)](detail::erased_handler<downgrade_response> h) mutable {
+                start_downgrade_enable(from, std::move(version), std::move(h));
+            });
+    }
+    /// server_errc::no_inflight_downgrade.
+    template <class Token = default_token>
+    auto downgrade_cancel(Token&& token = {}) {
+        return detail::initiate_write<downgrade_response>(std::forward<Token>(token),
+            [from = origin_](detail::erased_handler<downgrade_response> h) { start_downgrade_cancel(from, std::move(h)); });
+    }
+
     /// Copies one member's database into a file, readable by its owner only, from which `etcdutl snapshot restore` makes a
     /// new cluster. Its checksum is verified. The file is complete and on the disk when it appears as `path`, in place of
     /// what was there; before that it is `path` with ".part-" and six letters behind, and removed when the operation fails.
@@ -176,6 +212,10 @@ private:
     DYNCONF_API static void start_alarm_disarm(origin, member_alarm, detail::erased_handler<void>);
     DYNCONF_API static void start_compact(origin, revision_t, compact_options, detail::erased_handler<void>);
     DYNCONF_API static void start_defragment(origin, std::string, detail::erased_handler<void>);
+    DYNCONF_API static void start_move_leader(origin, std::uint64_t, detail::erased_handler<void>);
+    DYNCONF_API static void start_downgrade_validate(origin, std::string, detail::erased_handler<downgrade_response>);
+    DYNCONF_API static void start_downgrade_enable(origin, std::string, detail::erased_handler<downgrade_response>);
+    DYNCONF_API static void start_downgrade_cancel(origin, detail::erased_handler<downgrade_response>);
     DYNCONF_API static void start_snapshot(origin, std::filesystem::path, detail::erased_handler<snapshot_response>);
 };
 

@@ -15,7 +15,7 @@
 
 namespace dynconf {
 
-/// The content of some ranges at a revision, as it was known before: in an earlier process, or before a fork.
+/// The content of some ranges at a revision, as it was known before: in an earlier process, or before a fork. Of the same view.
 struct known_content {
     revision_t revision = 0;
     std::uint64_t cluster_id = 0;
@@ -61,7 +61,7 @@ struct mirror_step {
 
 /// The content of some key ranges, followed without loss: listed at one revision, watched from the next one on, listed
 /// again and compared when etcd has compacted what was missed. One next() at a time; otherwise safe to use from any
-/// thread. Lives from its calls, as `watcher` does.
+/// thread. Lives from its calls, and has no `with_timeout`, as `watcher`.
 class mirror {
 public:
     /// Several ranges are followed by one watch on the smallest range that covers them, so that a revision which touches

@@ -2,6 +2,7 @@
 
 #include <dynconf/client.hpp>
 #include <dynconf/detail/export.hpp>
+#include <dynconf/detail/facet.hpp>
 #include <dynconf/detail/initiate.hpp>
 #include <dynconf/txn.hpp>
 #include <dynconf/types.hpp>
@@ -67,7 +68,7 @@ struct resolution {
 ///     auto done = co_await resolver.commit(proof, what, as_outcome);
 ///     if (done.unknown()) {
 ///         resolution was = co_await resolver.resolve(proof);   // executed or not_executed
-class outcome_resolver {
+class outcome_resolver : public detail::facet<outcome_resolver> {
 public:
     DYNCONF_API explicit outcome_resolver(const client& c);
 
@@ -77,8 +78,8 @@ public:
     template <class Token = default_token>
     auto commit(marker by, txn what, Token&& token = {}) {
         return detail::initiate_write<txn_response>(std::forward<Token>(token),
-            [c = core_, by = std::move(by), what = std::move(what)](detail::erased_handler<txn_response> h) mutable {
-                start_marked(c, std::move(by), std::move(what), std::move(h));
+            [f = origin_, by = std::move(by), what = std::move(what)](detail::erased_handler<txn_response> h) mutable {
+                start_marked(f, std::move(by), std::move(what), std::move(h));
             });
     }
 
@@ -86,8 +87,8 @@ public:
     template <class Token = default_token>
     auto commit(guarded_put what, Token&& token = {}) {
         return detail::initiate_write<txn_response>(std::forward<Token>(token),
-            [c = core_, what = std::move(what)](detail::erased_handler<txn_response> h) mutable {
-                start_guarded(c, std::move(what), std::move(h));
+            [f = origin_, what = std::move(what)](detail::erased_handler<txn_response> h) mutable {
+                start_guarded(f, std::move(what), std::move(h));
             });
     }
 
@@ -98,8 +99,8 @@ public:
     template <class Token = default_token>
     auto resolve(marker of, Token&& token = {}) {
         return detail::initiate<resolution>(std::forward<Token>(token),
-            [c = core_, of = std::move(of)](detail::erased_handler<resolution> h) mutable {
-                start_resolve(c, std::move(of), std::move(h));
+            [f = origin_, of = std::move(of)](detail::erased_handler<resolution> h) mutable {
+                start_resolve(f, std::move(of), std::move(h));
             });
     }
 
@@ -112,8 +113,8 @@ public:
     template <class Token = default_token>
     auto resolve(guarded_put of, Token&& token = {}) {
         return detail::initiate<resolution>(std::forward<Token>(token),
-            [c = core_, of = std::move(of)](detail::erased_handler<resolution> h) mutable {
-                start_resolve_guarded(c, std::move(of), std::move(h));
+            [f = origin_, of = std::move(of)](detail::erased_handler<resolution> h) mutable {
+                start_resolve_guarded(f, std::move(of), std::move(h));
             });
     }
 
@@ -122,20 +123,18 @@ public:
     template <class Token = default_token>
     auto forget(marker which, Token&& token = {}) {
         return detail::initiate_write<void>(std::forward<Token>(token),
-            [c = core_, which = std::move(which)](detail::erased_handler<void> h) mutable {
-                start_forget(c, std::move(which), std::move(h));
+            [f = origin_, which = std::move(which)](detail::erased_handler<void> h) mutable {
+                start_forget(f, std::move(which), std::move(h));
             });
     }
 
 private:
-    using core = std::shared_ptr<etcd::client_core>;
-    DYNCONF_API static void start_marked(core, marker, txn, detail::erased_handler<txn_response>);
-    DYNCONF_API static void start_guarded(core, guarded_put, detail::erased_handler<txn_response>);
-    DYNCONF_API static void start_resolve(core, marker, detail::erased_handler<resolution>);
-    DYNCONF_API static void start_resolve_guarded(core, guarded_put, detail::erased_handler<resolution>);
-    DYNCONF_API static void start_forget(core, marker, detail::erased_handler<void>);
-
-    core core_;
+    using origin = detail::call_origin;
+    DYNCONF_API static void start_marked(origin, marker, txn, detail::erased_handler<txn_response>);
+    DYNCONF_API static void start_guarded(origin, guarded_put, detail::erased_handler<txn_response>);
+    DYNCONF_API static void start_resolve(origin, marker, detail::erased_handler<resolution>);
+    DYNCONF_API static void start_resolve_guarded(origin, guarded_put, detail::erased_handler<resolution>);
+    DYNCONF_API static void start_forget(origin, marker, detail::erased_handler<void>);
 };
 
 }  // namespace dynconf

@@ -2,6 +2,7 @@
 
 #include <dynconf/client.hpp>
 #include <dynconf/detail/export.hpp>
+#include <dynconf/detail/facet.hpp>
 #include <dynconf/detail/initiate.hpp>
 #include <dynconf/types.hpp>
 
@@ -18,9 +19,10 @@ namespace dynconf {
 ///         for (const key_value& kv : page->kvs) ...
 ///
 /// Pages have client_options::page_size keys; `range_options::limit` bounds the whole. A sorted range comes in one page.
-/// One next() at a time; otherwise safe to use from any thread. To go on later, or elsewhere: a new reader of
+/// One next() at a time; otherwise safe to use from any thread. A handle: a copy, and what `with_timeout` returns, is the same
+/// reader; a timeout is for each page. To go on later, or elsewhere: a new reader of
 /// `range.after(last key)` with the header's revision in its options.
-class range_reader {
+class range_reader : public detail::facet<range_reader> {
 public:
     DYNCONF_API range_reader(const client& c, key_range range, range_options options = {});
 
@@ -31,13 +33,13 @@ public:
     template <class Token = default_token>
     auto next(Token&& token = {}) {
         return detail::initiate<std::optional<range_response>>(std::forward<Token>(token),
-            [i = impl_](detail::erased_handler<std::optional<range_response>> h) { start_next(i, std::move(h)); });
+            [f = origin_, i = impl_](detail::erased_handler<std::optional<range_response>> h) { start_next(f, i, std::move(h)); });
     }
 
     struct impl;
 
 private:
-    DYNCONF_API static void start_next(std::shared_ptr<impl>, detail::erased_handler<std::optional<range_response>>);
+    DYNCONF_API static void start_next(detail::call_origin, std::shared_ptr<impl>, detail::erased_handler<std::optional<range_response>>);
 
     std::shared_ptr<impl> impl_;
 };

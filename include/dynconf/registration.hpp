@@ -2,6 +2,7 @@
 
 #include <dynconf/client.hpp>
 #include <dynconf/detail/export.hpp>
+#include <dynconf/detail/facet.hpp>
 #include <dynconf/detail/initiate.hpp>
 #include <dynconf/types.hpp>
 
@@ -14,16 +15,18 @@
 namespace dynconf {
 
 /// Keys that are in etcd as long as this process is there: how a service says where it is. They live by one lease, which is
-/// kept alive; when it is lost a new one is granted and the keys are put again. A handle; safe to use from any thread.
+/// kept alive; when it is lost a new one is granted and the keys are put again. `with_timeout` bounds each call to etcd, which is
+/// tried again then. A handle; safe to use from any thread.
 ///
 ///     registration here(etcd, {{"/services/search/10.0.0.7:80", "{}"}}, 10s);
 ///     co_await here.run();   // until cancelled
-class registration {
+class registration : public detail::facet<registration> {
 public:
     using entries = std::vector<std::pair<std::string, std::string>>;
 
     /// Keys and values, put in one transaction; another process's keys are overwritten. `ttl` is rounded up to seconds. Throws
-    /// std::invalid_argument without an entry, for an empty key or one that is there twice, and unless `ttl` is positive.
+    /// std::invalid_argument without an entry, for an empty key (but in a view) or one that is there twice, and unless `ttl` is
+    /// positive.
     DYNCONF_API registration(const client& c, entries what, std::chrono::milliseconds ttl);
 
     /// Registers, and stays so until it is cancelled: then the keys are deleted and the lease revoked, within 2 s if etcd can be
@@ -33,7 +36,7 @@ public:
     template <class Token = default_token>
     auto run(Token&& token = {}) {
         return detail::initiate<void>(std::forward<Token>(token),
-            [i = impl_](detail::erased_handler<void> h) { start_run(i, std::move(h)); });
+            [f = origin_, i = impl_](detail::erased_handler<void> h) { start_run(f, i, std::move(h)); });
     }
 
     /// The lease by which the keys are there now, as far as is known; 0: they are not.
@@ -42,7 +45,7 @@ public:
     struct impl;
 
 private:
-    DYNCONF_API static void start_run(std::shared_ptr<impl>, detail::erased_handler<void>);
+    DYNCONF_API static void start_run(detail::call_origin, std::shared_ptr<impl>, detail::erased_handler<void>);
 
     std::shared_ptr<impl> impl_;
 };

@@ -51,8 +51,9 @@ struct search_response {
 
 /// What a key was before.
 struct key_history {
-    std::vector<key_value> versions;   ///< Since it was last created, the newest first.
-    bool complete = false;             ///< It reaches back to the creation. Else the limit, or a compaction, cut it.
+    /// The newest first. One whose `version` is 0 is a deletion, and has only the key and its `mod_revision`.
+    std::vector<key_value> versions;
+    bool complete = false;   ///< It reaches back to the first creation. Else the limit, a compaction or the bound cut it.
 };
 
 /// Looks for keys, and into their past. A handle; safe to use from any thread. All operations only read, take terminal and
@@ -71,8 +72,12 @@ public:
             });
     }
 
-    /// The versions of a key, one request each, at most `limit` (0: all). Empty when it does not exist. What was before it
-    /// was last deleted is not found.
+    /// How many revisions history() looks at in which the key did not exist.
+    static constexpr std::size_t most_absent_revisions = 12'800;
+
+    /// What a key was, at most `limit` versions and deletions (0: all), also before it was deleted, and when it does not exist
+    /// now: as far back as etcd's history goes. A version costs a request. etcd cannot be asked when a key was deleted: there
+    /// each revision is looked at, 128 in a request, `most_absent_revisions` at most. Empty when nothing was found.
     template <class Token = default_token>
     auto history(std::string key, std::size_t limit = 0, Token&& token = {}) {
         return detail::initiate<key_history>(std::forward<Token>(token),

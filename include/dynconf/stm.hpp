@@ -2,22 +2,25 @@
 
 #include <dynconf/client.hpp>
 #include <dynconf/detail/export.hpp>
+#include <dynconf/kv.hpp>
 #include <dynconf/txn.hpp>
 #include <dynconf/types.hpp>
 
 #include <boost/asio/awaitable.hpp>
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace dynconf {
 
 /// What a body that runs in `stm` sees of etcd: every key at one revision, and its own writes. For the body's coroutine only.
 class stm_view {
 public:
-    explicit stm_view(client etcd) : etcd_(std::move(etcd)) {}
+    explicit stm_view(kv store) : store_(std::move(store)) {}
     stm_view(const stm_view&) = delete;
     stm_view& operator=(const stm_view&) = delete;
 
@@ -36,7 +39,7 @@ private:
         put_options options;
     };
 
-    client etcd_;
+    kv store_;
     revision_t revision_ = 0;   // of all reads; 0: none yet
     std::map<std::string, std::optional<key_value>> read_;
     std::map<std::string, write> written_;
@@ -44,6 +47,8 @@ private:
 
 struct stm_options {
     unsigned max_tries = 16;   ///< When others change in the meantime what the body read or writes.
+    /// Of each call to etcd, as `with_timeout`; zero: client_options::total_timeout.
+    std::chrono::milliseconds timeout{0};
 };
 
 using stm_body = std::function<boost::asio::awaitable<void>(stm_view&)>;

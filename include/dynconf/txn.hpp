@@ -26,6 +26,7 @@ struct comparison {
     std::int64_t number = 0;   ///< For every target but `value`.
     std::string bytes;         ///< For `value`.
     std::string range_end = {};   ///< As key_range's; empty: one key.
+    bool absolute = false;        ///< The key is etcd's own name, also in a transaction of a view: that of a claim.
 };
 
 namespace detail {
@@ -50,7 +51,7 @@ struct comparand {
 template <class Operand>
 comparand<Operand> compare(const key_range& keys, comparison::target what) {
     comparand<Operand> c;
-    c.base.key = keys.first();
+    c.base.key = keys.lowest();
     c.base.range_end = keys.range_end();
     c.base.what = what;
     return c;

@@ -56,14 +56,17 @@ public:
     DYNCONF_API static key_range prefix(std::string prefix);
     /// The keys k with first <= k < last.
     static key_range interval(std::string first, std::string last) { return {std::move(first), std::move(last)}; }
-    /// `first` and every key after it.
+    /// `first` and every key after it. The empty key stands for the first of all, here as in `interval`.
     static key_range from(std::string first) { return {std::move(first), std::string(1, '\0')}; }
-    static key_range all() { return {std::string(1, '\0'), std::string(1, '\0')}; }
+    static key_range all() { return from({}); }
     /// The smallest range that holds both.
     DYNCONF_API static key_range cover(const key_range& a, const key_range& b);
 
-    /// etcd's `key`: the first key.
-    const std::string& first() const noexcept { return first_; }
+    /// etcd's `key`: the first key. One zero byte where the range begins with the first key of all.
+    DYNCONF_API const std::string& first() const noexcept;
+    /// The key that no key of the range is less than: `first()`, or the empty one, which only a view can have
+    /// (client::within).
+    const std::string& lowest() const noexcept { return first_; }
     /// etcd's `range_end`: empty for a single key, one zero byte for "no end".
     const std::string& range_end() const noexcept { return range_end_; }
     bool is_single_key() const noexcept { return range_end_.empty(); }
@@ -120,7 +123,7 @@ struct put_response {
 
 struct delete_options {
     bool prev_kv = false;
-    bool everything = false;    ///< Allows kv::delete_range to delete all keys of etcd.
+    bool everything = false;    ///< Allows to delete all keys of etcd, or of the view.
 };
 
 struct delete_response {

@@ -33,7 +33,7 @@ struct watch_batch {
 /// The changes of a range from a revision on: each revision whole, once, in order, across reconnects, failover and
 /// expired tokens. Lives from its calls: nothing is read while no next() is under way, and nothing is lost by that until
 /// etcd compacts. One next() at a time; otherwise safe to use from any thread. Destroying it with a next() under way is
-/// safe.
+/// safe. No `with_timeout`: next() waits for as long as nothing changes; cancel it to wait no longer.
 class watcher {
 public:
     DYNCONF_API watcher(const client& c, key_range range, watch_options options = {});

@@ -213,7 +213,7 @@ cache_bytes encode_cache(const cache_copy& copy) {
     json& ranges = header["ranges"] = json::array();
     for (const key_range& r : copy.ranges) {
         json range = json::array();
-        range.push_back(binary(r.first()));
+        range.push_back(binary(r.lowest()));
         range.push_back(binary(r.range_end()));
         ranges.push_back(std::move(range));
     }

@@ -1,11 +1,15 @@
 #include <dynconf/config/source.hpp>
 
+#include "policy/key_space.hpp"
+
 #include <optional>
 #include <utility>
 
 namespace dynconf {
 
 source::~source() = default;
+
+std::vector<key_range> source::absolute(std::vector<key_range> ranges) const { return ranges; }
 
 void source::close() noexcept {}
 
@@ -20,6 +24,9 @@ public:
         else mirror_.emplace(client_, std::move(ranges));
     }
     boost::asio::awaitable<mirror_step> next() override { return mirror_->next(); }
+    std::vector<key_range> absolute(std::vector<key_range> ranges) const override {
+        return policy::key_space(client_.prefix()).to_etcd(std::move(ranges));
+    }
     void close() noexcept override { mirror_.reset(); }   // with the watch's connection
 
 private:

@@ -25,7 +25,7 @@ constexpr std::chrono::milliseconds longest_last_write{900};
 asio::awaitable<std::optional<known_content>> config_manager::impl::restore() {
     if (!disk || current().origin() == origin::etcd) co_return std::nullopt;
     const auto limit = clock::now() + std::clamp(options.start_timeout, shortest_read, longest_read);
-    const bool found = co_await disk->read(content_->schema().ranges(), limit);
+    const bool found = co_await disk->read(from->absolute(content_->schema().ranges()), limit);
     if (!found || phase_ != phase::starting || co_await transport::was_cancelled()) co_return std::nullopt;
     detail::kept_content& kept = disk->kept();
     auto outcome = content_->restore(current(), kept.good(), kept.refused_since(), kept.revision());
@@ -41,7 +41,7 @@ asio::awaitable<std::optional<known_content>> config_manager::impl::restore() {
 
 void config_manager::impl::begin_keeping() {
     if (!disk) return;
-    disk->begin(content_->schema().ranges());
+    disk->begin(from->absolute(content_->schema().ranges()));
     keeping_ = true;
     auto run = [self = shared_from_this()]() -> asio::awaitable<void> {
         const std::shared_ptr<impl> me = self;

@@ -1,6 +1,6 @@
 #include <dynconf/bulk.hpp>
 
-#include "etcd/commit.hpp"
+#include "etcd/kv_calls.hpp"
 #include "etcd/start_call.hpp"
 #include "policy/bulk_plan.hpp"
 
@@ -11,7 +11,7 @@
 namespace dynconf {
 
 namespace asio = boost::asio;
-using due_time = std::optional<etcd::client_core::clock::time_point>;
+using etcd::view;
 
 bool bulk_response::complete() const noexcept {
     return std::all_of(parts.begin(), parts.end(), [](const bulk_part& p) { return p.state == write_state::executed; });
@@ -36,13 +36,13 @@ txn transaction_of(const std::vector<op>& ops, const bulk_part& part) {
     return what;
 }
 
-asio::awaitable<result<bulk_response>> execute_parts(etcd::client_core& core, bulk_options options, std::vector<op> ops, bulk_progress progress, due_time due) {
-    auto plan = policy::bulk_plan(ops, options);
+asio::awaitable<result<bulk_response>> execute_parts(const view& through, bulk_options options, std::vector<op> ops, bulk_progress progress) {
+    auto plan = policy::bulk_plan(ops, options, through.keys().prefix_size());
     if (!plan) co_return plan.error();
     bulk_response out;
     out.parts = std::move(*plan);
     for (bulk_part& part : out.parts) {
-        auto answer = co_await etcd::commit(core, transaction_of(ops, part), {.name = "bulk", .due = due});
+        auto answer = co_await etcd::commit(through, transaction_of(ops, part), {.name = "bulk"});
         if (answer && answer->responses.size() != part.count) answer = etcd::unfit_answer("a bulk transaction", true);
         if (!answer) {
             part.why = answer.error();
@@ -57,20 +57,20 @@ asio::awaitable<result<bulk_response>> execute_parts(etcd::client_core& core, bu
     co_return out;
 }
 
-asio::awaitable<result<bulk_read_response>> read_parts(etcd::client_core& core, bulk_options options, std::vector<std::string> keys, due_time due) {
+asio::awaitable<result<bulk_read_response>> read_parts(const view& through, bulk_options options, std::vector<std::string> keys) {
     options.split = true;
     bulk_read_response out;
     out.items.reserve(keys.size());
     std::vector<op> ops;
     ops.reserve(keys.size());
     for (const std::string& key : keys) ops.push_back(op::range(key_range::key(key)));
-    auto plan = policy::bulk_plan(ops, options);
+    auto plan = policy::bulk_plan(ops, options, through.keys().prefix_size());
     if (!plan) co_return plan.error();
     range_options at;
     for (const bulk_part& part : *plan) {
         txn what;
         for (std::size_t i = part.first; i < part.first + part.count; ++i) what.then(op::range(key_range::key(keys[i]), at));
-        auto answer = co_await etcd::commit(core, std::move(what), {.name = "bulk read", .due = due});
+        auto answer = co_await etcd::commit(through, std::move(what), {.name = "bulk read"});
         if (!answer) co_return answer.error();
         for (std::size_t i = 0; i < part.count; ++i) {
             auto* found = etcd::answer_to<range_response>(*answer, i);
@@ -91,15 +91,15 @@ asio::awaitable<result<bulk_read_response>> read_parts(etcd::client_core& core, 
 bulk::bulk(const client& c, bulk_options options) : facet(c), options_(options) {}
 
 void bulk::start_execute(origin from, bulk_options options, std::vector<op> ops, bulk_progress progress, detail::erased_handler<bulk_response> h) {
-    auto body = [options, ops = std::move(ops), progress = std::move(progress)](etcd::client_core& core, const auto& due) -> asio::awaitable<result<bulk_response>> {
-        co_return co_await execute_parts(core, options, ops, progress, due);
+    auto body = [options, ops = std::move(ops), progress = std::move(progress)](const view& through) -> asio::awaitable<result<bulk_response>> {
+        co_return co_await execute_parts(through, options, ops, progress);
     };
     etcd::start<bulk_response>(from, etcd::cancels::terminal_only, std::move(h), std::move(body));
 }
 
 void bulk::start_read(origin from, bulk_options options, std::vector<std::string> keys, detail::erased_handler<bulk_read_response> h) {
-    auto body = [options, keys = std::move(keys)](etcd::client_core& core, const auto& due) -> asio::awaitable<result<bulk_read_response>> {
-        co_return co_await read_parts(core, options, keys, due);
+    auto body = [options, keys = std::move(keys)](const view& through) -> asio::awaitable<result<bulk_read_response>> {
+        co_return co_await read_parts(through, options, keys);
     };
     etcd::start<bulk_read_response>(from, etcd::cancels::total, std::move(h), std::move(body));
 }

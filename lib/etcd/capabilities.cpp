@@ -18,6 +18,7 @@ namespace {
 using clock = client_core::clock;
 using shape = endpoint_capabilities::error_shape;
 using auth_mode = endpoint_capabilities::auth_mode;
+using token_kind = endpoint_capabilities::token_kind;
 
 /// Whatever is said, with whatever status.
 class any_reply final : public reply {
@@ -110,10 +111,14 @@ asio::awaitable<result<endpoint_capabilities>> probe(client_core& core, std::siz
         if (!there) co_return there.error();
         found.*member = *there;
     }
-    const std::string nobody = wire::authenticate_request({}, {});
-    auto login = co_await ask(core, index, "/v3/auth/authenticate", nobody, due);
+    const auto& own = core.options().auth;
+    const std::string who = own ? wire::authenticate_request(own->username, own->password) : wire::authenticate_request({}, {});
+    auto login = co_await ask(core, index, "/v3/auth/authenticate", who, due);
     if (!login) co_return login.error();
-    if (login->meaning.code == server_errc::auth_not_enabled) found.auth = auth_mode::off;
+    if (login->status == 200) {
+        found.auth = auth_mode::on;
+        found.tokens = kind_of_token(member_of(login->text, "token"));
+    } else if (login->meaning.code == server_errc::auth_not_enabled) found.auth = auth_mode::off;
     else if (login->meaning.code == server_errc::auth_failed || login->meaning.code == server_errc::user_empty) found.auth = auth_mode::on;
     co_return found;
 }
@@ -130,6 +135,8 @@ std::string_view word(shape s) {
 }
 
 std::string_view word(auth_mode m) { return m == auth_mode::on ? "on" : m == auth_mode::off ? "off" : "unknown"; }
+
+std::string_view word(token_kind k) { return k == token_kind::jwt ? "JWT" : k == token_kind::simple ? "simple" : "unknown"; }
 
 std::string_view word(endpoint_capabilities::progress p) {
     switch (p) {
@@ -155,6 +162,17 @@ endpoint_capabilities::progress progress_of(std::string_view version) noexcept {
     }
     const std::array<unsigned, 3> mended = numbers[1] <= 4 ? std::array<unsigned, 3>{3, 4, 25} : std::array<unsigned, 3>{3, 5, 8};
     return numbers < mended ? progress::may_overtake : progress::trustworthy;
+}
+
+/// A simple one is 16 letters, a dot and a number; a JWT three parts in base64, the first of which is a JSON object.
+token_kind kind_of_token(std::string_view token) noexcept {
+    const auto dots = std::count(token.begin(), token.end(), '.');
+    if (dots == 2 && token.starts_with("eyJ")) return token_kind::jwt;
+    const auto dot = token.find('.');
+    const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+    if (dots == 1 && dot != 0 && dot + 1 != token.size() && std::all_of(token.begin() + static_cast<std::ptrdiff_t>(dot) + 1, token.end(), is_digit))
+        return token_kind::simple;
+    return token_kind::unknown;
 }
 
 asio::awaitable<result<capability_report>> probe_each(client_core& core, clock::time_point due) {
@@ -193,6 +211,7 @@ std::string capability_report::text() const {
         line("errors", word(e.errors));
         line("progress answers", word(e.progress_answers));
         line("authentication", word(e.auth));
+        line("tokens", word(e.tokens));
         line("/v3/auth/status", word(e.auth_status));
         line("hashkv", word(e.hash_kv));
         line("downgrade", word(e.downgrade));

@@ -14,4 +14,7 @@ asio::awaitable<result<capability_report>> probe_each(client_core& core, std::ch
 /// By the version alone: what was mended when.
 endpoint_capabilities::progress progress_of(std::string_view version) noexcept;
 
+/// By the look of a token.
+endpoint_capabilities::token_kind kind_of_token(std::string_view token) noexcept;
+
 }  // namespace dynconf::etcd

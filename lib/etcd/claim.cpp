@@ -15,6 +15,7 @@ using shared_contender = std::shared_ptr<etcd::contender>;
 const std::string& claim::key() const noexcept { return impl_->key(); }
 lease_id claim::lease() const noexcept { return impl_->lease(); }
 revision_t claim::token() const noexcept { return impl_->token(); }
+comparison claim::held() const { return impl_->held(); }
 bool claim::valid() const noexcept { return impl_ && impl_->valid(); }
 
 void claim::start_lost(std::shared_ptr<etcd::contender> i, detail::erased_handler<claim_loss> h) {

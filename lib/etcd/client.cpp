@@ -60,6 +60,12 @@ client::client(executor_type executor, client_options options)
 
 client::executor_type client::get_executor() const noexcept { return executor_; }
 
+client client::within(std::string_view prefix) const {
+    client view = *this;
+    view.prefix_ += prefix;
+    return view;
+}
+
 void client::start_call(std::shared_ptr<etcd::client_core> c, std::string path, std::string json, call_options options,
                         detail::erased_handler<std::string> h) {
     auto run = [path = std::move(path), json = std::move(json), options](std::shared_ptr<etcd::client_core> self) -> asio::awaitable<result<std::string>> {

@@ -222,10 +222,9 @@ asio::awaitable<result<client_core::tried>> client_core::try_once(std::optional<
         }
         const error_code code = failed.why.code;
         failed.why = in_context(std::move(failed.why), what, where);
-        // A short rest of the call's time that ran out says nothing about the member.
-        const bool too_short = code == errc::deadline_exceeded
-            && clock::now() - began < std::min(options_.request_timeout, options_.total_timeout) / 2;
-        if (policy::member_is_unfit(code) && !what.tentative && (only || !too_short)) report_failure(done.index, began, failed.why);
+        const bool too_short = policy::ran_out_of_time(code) && !what.sign_of_life
+            && due - began < std::min(options_.request_timeout, options_.total_timeout) / 2;
+        if (policy::member_is_unfit(code) && !what.tentative && !too_short) report_failure(done.index, began, failed.why);
         done.failed = std::move(failed);
         co_return done;
     }

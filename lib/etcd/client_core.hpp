@@ -49,6 +49,9 @@ struct call {
     bool background = false;
     /// There is another way to ask, and that one decides: the failure of this one says nothing about the member.
     bool tentative = false;
+    /// It asks whether the member lives: to be late says that it does not. The timeout of any other call does so only when it
+    /// had half of the usual time: less may be too little for a member that has much to do.
+    bool sign_of_life = false;
     /// Several messages in one body, answered one by one. Go's HTTP server throws away what it has not yet read of a body
     /// when it begins to answer (up to 256 KiB), so that the later ones would now and then be lost; not on a connection
     /// that is to be closed afterwards.
@@ -104,6 +107,10 @@ public:
                                                    std::chrono::milliseconds limit) {
         return perform_at(health_.choose(), what, body, answer, clock::now() + limit);
     }
+
+    /// `wish` while it is up, else the one to choose; and where to go on with what was too slow at `index`.
+    std::size_t best_endpoint(std::optional<std::size_t> wish) noexcept { return wish && health_.is_up(*wish) ? *wish : health_.choose(); }
+    std::size_t endpoint_after(std::size_t index) const noexcept { return health_.next_after(index); }
 
     /// While one is held the client is in use in the background: endpoints that are down are probed. It does not keep
     /// the core alive.

@@ -1,7 +1,6 @@
 #include <dynconf/conditional.hpp>
 
-#include "etcd/commit.hpp"
-#include "etcd/range_pages.hpp"
+#include "etcd/kv_calls.hpp"
 #include "etcd/start_call.hpp"
 
 #include <utility>
@@ -9,13 +8,13 @@
 namespace dynconf {
 
 namespace asio = boost::asio;
-using due_time = std::optional<etcd::client_core::clock::time_point>;
+using etcd::view;
 
 namespace {
 
-asio::awaitable<result<conditional_response>> commit_or_read(etcd::client_core& core, std::string key, txn what, due_time due) {
+asio::awaitable<result<conditional_response>> commit_or_read(const view& through, std::string key, txn what) {
     what.else_(op::range(key_range::key(key)));
-    auto answer = co_await etcd::commit(core, std::move(what), {.due = due});
+    auto answer = co_await etcd::commit(through, std::move(what));
     if (!answer) co_return answer.error();
     conditional_response out;
     out.header = answer->header;
@@ -39,11 +38,11 @@ txn renaming(const key_value& source, const std::string& to, move_options option
     return what;
 }
 
-asio::awaitable<result<move_response>> move(etcd::client_core& core, std::string from, std::string to, move_options options, due_time due) {
+asio::awaitable<result<move_response>> move(const view& through, std::string from, std::string to, move_options options) {
     using what = move_response::result;
     const key_range source_range = key_range::key(from);
     const range_options plain;
-    auto found = co_await etcd::range_once(core, source_range, plain, etcd::limits_of(due));
+    auto found = co_await etcd::range_once(through, source_range, plain);
     if (!found) co_return found.error();
     move_response out;
     out.header = found->header;
@@ -51,12 +50,12 @@ asio::awaitable<result<move_response>> move(etcd::client_core& core, std::string
         out.what = found->kvs.empty() ? what::no_source : what::unchanged;
         co_return out;
     }
-    for (unsigned tries = 0; tries < core.options().max_rounds; ++tries) {
+    for (unsigned tries = 0; tries < through.core().options().max_rounds; ++tries) {
         if (found->kvs.empty()) {
             out.what = what::no_source;
             co_return out;
         }
-        auto answer = co_await etcd::commit(core, renaming(found->kvs.front(), to, options), {.name = "move_key", .due = due});
+        auto answer = co_await etcd::commit(through, renaming(found->kvs.front(), to, options), {.name = "move_key"});
         if (!answer) co_return answer.error();
         out.header = answer->header;
         if (answer->succeeded) {
@@ -80,15 +79,15 @@ asio::awaitable<result<move_response>> move(etcd::client_core& core, std::string
 conditional::conditional(const client& c) : facet(c) {}
 
 void conditional::start_commit(origin from, std::string key, txn what, detail::erased_handler<conditional_response> h) {
-    auto body = [key = std::move(key), what = std::move(what)](etcd::client_core& core, const auto& due) -> asio::awaitable<result<conditional_response>> {
-        co_return co_await commit_or_read(core, key, what, due);
+    auto body = [key = std::move(key), what = std::move(what)](const view& through) -> asio::awaitable<result<conditional_response>> {
+        co_return co_await commit_or_read(through, key, what);
     };
     etcd::start<conditional_response>(from, etcd::cancels::terminal_only, std::move(h), std::move(body));
 }
 
 void conditional::start_move(origin from, std::string source, std::string target, move_options options, detail::erased_handler<move_response> h) {
-    auto body = [source = std::move(source), target = std::move(target), options](etcd::client_core& core, const auto& due) -> asio::awaitable<result<move_response>> {
-        co_return co_await move(core, source, target, options, due);
+    auto body = [source = std::move(source), target = std::move(target), options](const view& through) -> asio::awaitable<result<move_response>> {
+        co_return co_await move(through, source, target, options);
     };
     etcd::start<move_response>(from, etcd::cancels::terminal_only, std::move(h), std::move(body));
 }

@@ -1,8 +1,7 @@
 #include "etcd/contender.hpp"
 
-#include "etcd/commit.hpp"
+#include "etcd/kv_calls.hpp"
 #include "etcd/lease_calls.hpp"
-#include "etcd/range_pages.hpp"
 #include "etcd/watch_subscription.hpp"
 
 #include <charconv>
@@ -50,14 +49,14 @@ const key_value* first_of(txn_response& answer, std::size_t which) {
 }
 
 /// Every transaction here may be executed twice: the second time finds what the first one did.
-asio::awaitable<result<txn_response>> ask(client_core& core, std::string_view name, const txn& what) {
-    co_return co_await commit(core, what, {.name = name, .how = safety::repeatable});
+asio::awaitable<result<txn_response>> ask(const view& through, std::string_view name, const txn& what) {
+    co_return co_await commit(through, what, {.name = name, .how = safety::repeatable});
 }
 
 }  // namespace
 
-contender::contender(std::shared_ptr<client_core> core, std::string_view name, std::string value)
-    : core_(std::move(core)), prefix_(queue_of(name)), value_(std::move(value)) {}
+contender::contender(const view& through, std::string_view name, std::string value)
+    : through_(through), prefix_(queue_of(name)), value_(std::move(value)) {}
 
 asio::awaitable<result<void>> contender::enter(std::chrono::milliseconds ttl, clock::time_point due) {
     auto done = co_await get_lease(ttl);
@@ -78,7 +77,7 @@ asio::awaitable<result<bool>> contender::try_enter(std::chrono::milliseconds ttl
         .if_(create_revision_of(key_range::prefix(prefix_)) == 0)
         .then(op::put(key_, value_, with_lease))
         .else_(op::range(key_range::key(key_)));
-    auto answer = co_await ask(*core_, "try_lock", what);
+    auto answer = co_await ask(through_, "try_lock", what);
     if (answer && answer->succeeded) token_ = answer->header.revision;
     else if (answer)
         if (const key_value* mine = first_of(*answer, 0)) token_ = mine->create_revision;   // by a try whose answer was lost
@@ -89,11 +88,11 @@ asio::awaitable<result<bool>> contender::try_enter(std::chrono::milliseconds ttl
 }
 
 asio::awaitable<result<void>> contender::get_lease(std::chrono::milliseconds ttl) {
-    auto granted = co_await grant_lease(*core_, ttl);
+    auto granted = co_await grant_lease(through_, ttl);
     if (!granted) co_return granted.error();
     lease_ = granted->id;
     key_ = prefix_ + hex(lease_);
-    kept_ = std::make_unique<kept_lease>(core_, lease_, clock_of(*granted));
+    kept_ = std::make_unique<kept_lease>(core(), lease_, clock_of(*granted));
     co_return result<void>();
 }
 
@@ -106,7 +105,7 @@ asio::awaitable<result<bool>> contender::join_queue() {
         .if_(create_revision_of(key_) == 0)
         .then(op::put(key_, value_, with_lease)).then(first)
         .else_(op::range(key_range::key(key_))).else_(first);
-    auto answer = co_await ask(*core_, "lock", what);
+    auto answer = co_await ask(through_, "lock", what);
     if (!answer) co_return answer.error();
     const key_value* mine = answer->succeeded ? nullptr : first_of(*answer, 0);
     const key_value* head = first_of(*answer, 1);
@@ -123,10 +122,10 @@ asio::awaitable<result<void>> contender::wait_for_turn(clock::time_point due) {
         if (co_await transport::was_cancelled()) co_return error{asio::error::operation_aborted, "lock"};
         if (kept_->loss()) co_return *kept_->loss();
         if (clock::now() >= due) co_return error{errc::not_acquired, prefix_};
-        auto answer = co_await ask(*core_, "lock", question);
+        auto answer = co_await ask(through_, "lock", question);
         if (!answer) {
             if (policy::will_not_heal(answer.error().code)) co_return answer.error();
-            co_await core_->sleep(pause_after_failure);
+            co_await core()->sleep(pause_after_failure);
             continue;
         }
         const key_value* mine = first_of(*answer, 1);
@@ -143,7 +142,7 @@ asio::awaitable<result<void>> contender::wait_for_end_of(const std::string& key,
     watch_options deletions;
     deletions.start_revision = revision + 1;
     deletions.no_put = true;
-    watch_subscription news(core_, key_range::key(key), deletions);
+    watch_subscription news(through_, key_range::key(key), deletions);
     struct waking {
         waking(kept_lease& l, watch_subscription& n) : lease(l) {
             lease.on_lost([&n] { n.on_interrupted(error{errc::not_held, {}}, 0ms); });
@@ -165,10 +164,16 @@ asio::awaitable<result<void>> contender::wait_for_end_of(const std::string& key,
     }
 }
 
+comparison contender::held() const {
+    comparison mine = create_revision_of(through_.keys().to_etcd(key_)) == token_;
+    mine.absolute = true;   // what it guards may be in another view
+    return mine;
+}
+
 asio::awaitable<void> contender::give_up() {
     left_ = true;
     kept_->end();
-    co_await drop_lease(*core_, lease_);
+    co_await drop_lease(*core(), lease_);
 }
 
 asio::awaitable<result<void>> contender::proclaim(std::string value) {
@@ -176,7 +181,7 @@ asio::awaitable<result<void>> contender::proclaim(std::string value) {
     put_options with_lease;
     with_lease.lease = lease_;
     const txn what = txn().if_(create_revision_of(key_) == token_).then(op::put(key_, std::move(value), with_lease));
-    auto answer = co_await commit(*core_, what, {.name = "proclaim"});
+    auto answer = co_await commit(through_, what, {.name = "proclaim"});
     if (!answer) co_return answer.error();
     if (!answer->succeeded) co_return error{errc::not_held, key_};
     co_return result<void>();
@@ -184,9 +189,10 @@ asio::awaitable<result<void>> contender::proclaim(std::string value) {
 
 asio::awaitable<result<void>> contender::leave() {
     if (std::exchange(left_, true)) co_return result<void>();
-    const std::optional<error> before = kept_->loss();
+    std::optional<error> before = kept_->loss();
+    if (before && before->code == errc::not_held) before.reset();   // told by this, which could not reach etcd
     kept_->end();
-    auto done = co_await revoke_lease(*core_, lease_);   // it may live on even when it was lost to us
+    auto done = co_await revoke_lease(through_, lease_);   // it may live on even when it was lost to us
     if (before) co_return *before;
     if (!done && done.error().code != server_errc::lease_not_found) {
         left_ = false;   // may be tried again
@@ -196,7 +202,7 @@ asio::awaitable<result<void>> contender::leave() {
 }
 
 std::shared_ptr<contender> contender::share(std::unique_ptr<contender> made) {
-    const strand on = made->core_->executor();
+    const strand on = made->core()->executor();
     // The dropping is begun only by what runs on the strand, not when the io_context is destroyed.
     return {made.release(), [on](contender* last) {
         asio::dispatch(on, [on, owned = std::unique_ptr<contender>(last)]() mutable {
@@ -210,14 +216,14 @@ std::shared_ptr<contender> contender::share(std::unique_ptr<contender> made) {
     }};
 }
 
-asio::awaitable<result<range_response>> range_queue(client_core& core, std::string_view name, std::int64_t limit) {
+asio::awaitable<result<range_response>> range_queue(const view& through, std::string_view name, std::int64_t limit) {
     const key_range keys = key_range::prefix(queue_of(name));
     const range_options options = oldest(limit);
-    co_return co_await range_once(core, keys, options);
+    co_return co_await range_once(through, keys, options);
 }
 
-asio::awaitable<result<std::optional<key_value>>> head_of_queue(client_core& core, std::string_view name) {
-    auto found = co_await range_queue(core, name, 1);
+asio::awaitable<result<std::optional<key_value>>> head_of_queue(const view& through, std::string_view name) {
+    auto found = co_await range_queue(through, name, 1);
     if (!found) co_return found.error();
     std::optional<key_value> head;
     if (!found->kvs.empty()) head = std::move(found->kvs[0]);

@@ -1,9 +1,10 @@
 #pragma once
 
+#include <dynconf/txn.hpp>
 #include <dynconf/types.hpp>
 
-#include "etcd/client_core.hpp"
 #include "etcd/lease_keeper.hpp"
+#include "etcd/view.hpp"
 
 #include <chrono>
 #include <memory>
@@ -20,7 +21,7 @@ class contender {
 public:
     using clock = transport::clock;
 
-    contender(std::shared_ptr<client_core> core, std::string_view name, std::string value);
+    contender(const view& through, std::string_view name, std::string value);
 
     /// Joins the queue and waits for its turn, until `due`. When it fails nothing is left behind, if etcd can be reached.
     asio::awaitable<result<void>> enter(std::chrono::milliseconds ttl, clock::time_point due);
@@ -31,12 +32,13 @@ public:
     asio::awaitable<result<void>> leave();
     asio::awaitable<error> until_lost() { return kept_->until_lost(); }
 
-    const std::shared_ptr<client_core>& core() const noexcept { return core_; }
+    const std::shared_ptr<client_core>& core() const noexcept { return through_.shared_core(); }
     // From any thread.
     const std::string& key() const noexcept { return key_; }
     lease_id lease() const noexcept { return lease_; }
     revision_t token() const noexcept { return token_; }
     bool valid() const noexcept { return kept_ && kept_->alive(); }
+    comparison held() const;
 
     /// A handle for many threads; what was not given up by the end of the last one is dropped in the background.
     static std::shared_ptr<contender> share(std::unique_ptr<contender> made);
@@ -49,7 +51,7 @@ private:
     asio::awaitable<result<void>> wait_for_end_of(const std::string& key, revision_t revision, clock::time_point due);
     asio::awaitable<void> give_up();
 
-    std::shared_ptr<client_core> core_;
+    view through_;
     std::string prefix_;
     std::string value_;
     std::string key_;
@@ -60,10 +62,10 @@ private:
 };
 
 /// The queue of a name, the oldest first; `limit` 0: all.
-asio::awaitable<result<range_response>> range_queue(client_core& core, std::string_view name, std::int64_t limit);
+asio::awaitable<result<range_response>> range_queue(const view& through, std::string_view name, std::int64_t limit);
 
 /// The oldest of the queue; none when it is empty.
-asio::awaitable<result<std::optional<key_value>>> head_of_queue(client_core& core, std::string_view name);
+asio::awaitable<result<std::optional<key_value>>> head_of_queue(const view& through, std::string_view name);
 
 /// The end of a wait that begins now.
 contender::clock::time_point due_after(std::chrono::milliseconds wait) noexcept;

@@ -1,7 +1,7 @@
 #include <dynconf/election.hpp>
 
-#include "etcd/client_access.hpp"
 #include "etcd/contender.hpp"
+#include "etcd/start_call.hpp"
 #include "etcd/watch_subscription.hpp"
 
 #include <stdexcept>
@@ -10,7 +10,7 @@
 namespace dynconf {
 
 namespace asio = boost::asio;
-using shared_core = std::shared_ptr<etcd::client_core>;
+using etcd::view;
 using leader_or_none = std::optional<key_value>;
 
 void leadership::start_proclaim(std::shared_ptr<etcd::contender> i, std::string value, detail::erased_handler<void> h) {
@@ -22,32 +22,32 @@ void leadership::start_proclaim(std::shared_ptr<etcd::contender> i, std::string 
 }
 
 election::election(const client& c, std::string name, claim_options options)
-    : core_(detail::client_access::core(c)), name_(std::move(name)), options_(options) {
+    : facet(c), name_(std::move(name)), options_(options) {
     if (name_.empty()) throw std::invalid_argument("dynconf: an election without a name");
 }
 
-void election::start_campaign(core c, std::string name, std::string value, claim_options options, detail::erased_handler<leadership> h) {
-    auto run = [name = std::move(name), value = std::move(value), options](shared_core self) -> asio::awaitable<result<leadership>> {
-        auto place = std::make_unique<etcd::contender>(self, name, value);
+void election::start_campaign(origin from, std::string name, std::string value, claim_options options, detail::erased_handler<leadership> h) {
+    auto run = [name = std::move(name), value = std::move(value), options](const view& through) -> asio::awaitable<result<leadership>> {
+        auto place = std::make_unique<etcd::contender>(through, name, value);
         auto entered = co_await place->enter(options.ttl, etcd::due_after(options.wait_timeout));
         if (!entered) co_return entered.error();
         co_return leadership(etcd::contender::share(std::move(place)));
     };
-    etcd::spawn<leadership>(c->executor(), c, std::move(h), etcd::cancels::total, std::move(run));
+    etcd::start_waiting<leadership>(from, etcd::cancels::total, std::move(h), std::move(run));
 }
 
-void election::start_leader(core c, std::string name, detail::erased_handler<leader_or_none> h) {
-    auto run = [name = std::move(name)](shared_core self) -> asio::awaitable<result<leader_or_none>> {
-        co_return co_await etcd::head_of_queue(*self, name);
+void election::start_leader(origin from, std::string name, detail::erased_handler<leader_or_none> h) {
+    auto run = [name = std::move(name)](const view& through) -> asio::awaitable<result<leader_or_none>> {
+        co_return co_await etcd::head_of_queue(through, name);
     };
-    etcd::spawn<leader_or_none>(c->executor(), c, std::move(h), etcd::cancels::total, std::move(run));
+    etcd::start<leader_or_none>(from, etcd::cancels::total, std::move(h), std::move(run));
 }
 
 struct leader_observer::impl {
-    impl(shared_core c, std::string n) : core(std::move(c)), name(std::move(n)) {}
+    impl(view v, std::string n) : through(std::move(v)), name(std::move(n)) {}
 
-    shared_core core;
-    std::string name;
+    const view through;
+    const std::string name;
 
     asio::awaitable<result<leader_or_none>> next() {
         for (;;) {
@@ -55,10 +55,10 @@ struct leader_observer::impl {
                 auto changed = co_await wait();
                 if (!changed) co_return changed.error();
             }
-            auto found = co_await etcd::range_queue(*core, name, 1);
+            auto found = co_await etcd::range_queue(through, name, 1);
             if (!found) {
                 if (policy::will_not_heal(found.error().code)) co_return found.error();
-                if (!co_await core->sleep(std::chrono::milliseconds(100))) co_return error{asio::error::operation_aborted, "observe"};
+                if (!co_await through.core().sleep(std::chrono::milliseconds(100))) co_return error{asio::error::operation_aborted, "observe"};
                 if (news_) unread_ = true;
                 continue;
             }
@@ -66,7 +66,7 @@ struct leader_observer::impl {
             if (!news_) {
                 watch_options from;
                 from.start_revision = found->header.revision + 1;
-                news_.emplace(core, key_range::prefix(name + "/"), from);
+                news_.emplace(through, key_range::prefix(name + "/"), from);
             } else if (lost_) {
                 news_->restart(found->header.revision + 1);
                 lost_ = false;
@@ -101,12 +101,13 @@ private:
     }
 };
 
-leader_observer::leader_observer(const client& c, std::string name)
-    : impl_(etcd::owned_by(detail::client_access::core(c)->executor(),
-                           std::make_unique<impl>(detail::client_access::core(c), std::move(name)))) {}
+leader_observer::leader_observer(const client& c, std::string name) {
+    const view through{detail::call_origin(c)};
+    impl_ = etcd::owned_by(through.core().executor(), std::make_unique<impl>(through, std::move(name)));
+}
 
 void leader_observer::start_next(std::shared_ptr<impl> i, detail::erased_handler<leader_or_none> h) {
-    const etcd::strand on = i->core->executor();
+    const etcd::strand on = i->through.core().executor();
     auto run = [](std::shared_ptr<impl> self) -> asio::awaitable<result<leader_or_none>> { co_return co_await self->next(); };
     etcd::spawn<leader_or_none>(on, std::move(i), std::move(h), etcd::cancels::total, run);
 }

@@ -1,9 +1,7 @@
 #include <dynconf/kv.hpp>
 
-#include "etcd/commit.hpp"
-#include "etcd/range_pages.hpp"
+#include "etcd/kv_calls.hpp"
 #include "etcd/start_call.hpp"
-#include "wire/requests.hpp"
 
 #include <utility>
 
@@ -11,21 +9,17 @@ namespace dynconf {
 
 namespace asio = boost::asio;
 using etcd::cancels;
-using policy::safety;
+using etcd::view;
 
 kv::kv(const client& c) : facet(c) {}
 
 void kv::start_range(origin from, key_range keys, range_options options, detail::erased_handler<range_response> h) {
-    auto body = [keys = std::move(keys), options](etcd::client_core& core, const auto& due) -> asio::awaitable<result<range_response>> {
-        co_return co_await etcd::range_once(core, keys, options, etcd::limits_of(due));
-    };
+    auto body = [keys = std::move(keys), options](const view& through) { return etcd::range_once(through, keys, options); };
     etcd::start<range_response>(from, cancels::total, std::move(h), std::move(body));
 }
 
 void kv::start_range_pages(origin from, key_range keys, range_options options, detail::erased_handler<range_response> h) {
-    auto body = [keys = std::move(keys), options](etcd::client_core& core, const auto& due) -> asio::awaitable<result<range_response>> {
-        co_return co_await etcd::range_pages(core, keys, options, etcd::limits_of(due));
-    };
+    auto body = [keys = std::move(keys), options](const view& through) { return etcd::range_pages(through, keys, options); };
     etcd::start<range_response>(from, cancels::total, std::move(h), std::move(body));
 }
 
@@ -33,8 +27,8 @@ namespace {
 
 template <class T, class Read>
 void start_reading(const detail::call_origin& from, key_range keys, range_options options, detail::erased_handler<T> h, Read read) {
-    auto body = [keys = std::move(keys), options, read](etcd::client_core& core, const auto& due) -> asio::awaitable<result<T>> {
-        auto found = co_await etcd::range_once(core, keys, options, etcd::limits_of(due));
+    auto body = [keys = std::move(keys), options, read](const view& through) -> asio::awaitable<result<T>> {
+        auto found = co_await etcd::range_once(through, keys, options);
         if (!found) co_return found.error();
         co_return read(std::move(*found));
     };
@@ -60,23 +54,23 @@ void kv::start_exists(origin from, std::string key, range_options options, detai
 }
 
 void kv::start_put(origin from, std::string key, std::string value, put_options options, detail::erased_handler<put_response> h) {
-    etcd::start_call(from, {"put", "/v3/kv/put", safety::at_most_once}, wire::put_request(key, value, options),
-                     cancels::terminal_only, std::move(h));
+    auto body = [key = std::move(key), value = std::move(value), options](const view& through) mutable {
+        return etcd::put(through, std::move(key), std::move(value), options);
+    };
+    etcd::start<put_response>(from, cancels::terminal_only, std::move(h), std::move(body));
 }
 
 void kv::start_delete_range(origin from, key_range keys, delete_options options, detail::erased_handler<delete_response> h) {
-    if (etcd::deletes_all_unasked(keys, options))
-        return etcd::start_call(from, {}, result<std::string>(etcd::not_all_unasked("delete_range")), cancels::terminal_only, std::move(h));
-    etcd::start_call(from, {"delete_range", "/v3/kv/deleterange", safety::at_most_once}, wire::delete_range_request(keys, options),
-                     cancels::terminal_only, std::move(h));
+    auto body = [keys = std::move(keys), options](const view& through) { return etcd::delete_range(through, keys, options); };
+    etcd::start<delete_response>(from, cancels::terminal_only, std::move(h), std::move(body));
 }
 
 void kv::start_commit(origin from, txn what, detail::erased_handler<txn_response> h) {
     const auto how = what.read_only() ? cancels::total : cancels::terminal_only;
-    auto body = [what = std::move(what)](etcd::client_core& core, const auto& due) -> asio::awaitable<result<txn_response>> {
-        co_return co_await etcd::commit(core, what, {.due = due});
-    };
+    auto body = [what = std::move(what)](const view& through) mutable { return etcd::commit(through, std::move(what)); };
     etcd::start<txn_response>(from, how, std::move(h), std::move(body));
 }
+
+guarded_kv kv::guarded_by(const claim& held) const { return {origin_, held}; }
 
 }  // namespace dynconf

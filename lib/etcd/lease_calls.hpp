@@ -2,17 +2,17 @@
 
 #include <dynconf/lease.hpp>
 
-#include "etcd/client_core.hpp"
 #include "etcd/lease_keeper.hpp"
+#include "etcd/view.hpp"
 
 #include <chrono>
 
 namespace dynconf::etcd {
 
 /// See leases::grant().
-asio::awaitable<result<lease_grant_response>> grant_lease(client_core& core, std::chrono::milliseconds ttl, lease_id id = 0);
+asio::awaitable<result<lease_grant_response>> grant_lease(const view& through, std::chrono::milliseconds ttl, lease_id id = 0);
 
-asio::awaitable<result<void>> revoke_lease(client_core& core, lease_id id);
+asio::awaitable<result<void>> revoke_lease(const view& through, lease_id id);
 
 /// Revokes what an operation that failed or was cancelled would leave behind: whether the caller was cancelled or not, trying
 /// for 2 s at most. Otherwise the lease ends by its TTL.

@@ -144,8 +144,11 @@ asio::awaitable<void> lease_keeper::fly(std::shared_ptr<keep_alive_flight> f, st
     what.many_messages = ids.size() > 1;
     keep_alive_reply answer;
     const auto sent = clock::now();
-    auto done = co_await core_.try_once_at_best(what, body, answer, limit);
+    const std::size_t at = core_.best_endpoint(at_);
+    auto done = co_await core_.perform_at(at, what, body, answer, sent + limit);
     const auto now = clock::now();
+    if (!done && policy::ran_out_of_time(done.error().code)) at_ = core_.endpoint_after(at);
+    const bool another_is_up = !core_.all_endpoints_down() && core_.best_endpoint(at_) != at;
     if (done && answer.answers.size() < ids.size()) done = error{errc::malformed_response, "keep_alive: answers are missing"};
     for (std::size_t i = 0; i < ids.size(); ++i) {
         kept_lease* l = f->leases[i];
@@ -156,7 +159,7 @@ asio::awaitable<void> lease_keeper::fly(std::shared_ptr<keep_alive_flight> f, st
             if (ttl > 0) l->when_.acknowledged(std::chrono::seconds(ttl), sent);
             else l->when_.gone(now);
         } else {
-            l->when_.failed(now, !done && policy::member_is_unfit(done.error().code) && !core_.all_endpoints_down());
+            l->when_.failed(now, another_is_up);
             if (!done) l->last_failure_ = done.error();
         }
         if (!l->loss_) l->safe_until_.store(l->when_.safe_until().time_since_epoch().count(), std::memory_order_release);

@@ -81,6 +81,7 @@ private:
     client_core& core_;
     std::list<kept_lease*> leases_;   // those that are not lost, in the order in which they came: a simulation repeats it
     bool running_ = false;
+    std::optional<std::size_t> at_;  // the endpoint to use while it is up, since the one before it was too slow
     transport::condition moved_;
 };
 

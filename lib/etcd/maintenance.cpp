@@ -2,7 +2,7 @@
 
 #include "etcd/capabilities.hpp"
 #include "etcd/each_endpoint.hpp"
-#include "etcd/range_pages.hpp"
+#include "etcd/kv_calls.hpp"
 #include "etcd/snapshot.hpp"
 #include "etcd/start_call.hpp"
 #include "wire/requests.hpp"
@@ -22,6 +22,8 @@ namespace {
 
 using clock = client_core::clock;
 using time_limit = std::optional<clock::time_point>;
+
+constexpr unsigned most_leaders = 3;   // that are asked to give their place away, when it changes meanwhile
 
 etcd::call status_call() {
     etcd::call what{"status", "/v3/maintenance/status"};
@@ -125,6 +127,56 @@ asio::awaitable<result<std::vector<endpoint_hash>>> hash_at_each(client_core& co
     co_return all;
 }
 
+/// Only the leader can give its place away.
+asio::awaitable<result<void>> move_leader_to(client_core& core, std::uint64_t target_id, const time_limit& due) {
+    const clock::time_point limit = whole_call(core, due);
+    etcd::call what{"move leader", "/v3/maintenance/transfer-leadership", safety::at_most_once};
+    const std::string body = wire::move_leader_request(target_id);
+    for (unsigned tries = 1;; ++tries) {
+        auto status = co_await status_at_each(core, limit);
+        if (!status) co_return status.error();
+        const endpoint_status* leader = status->leader_endpoint();
+        if (!leader) co_return error{server_errc::not_leader, "move leader: no endpoint is the leader's"};
+        const auto index = core.find_endpoint(leader->endpoint);
+        if (!index) co_return error{errc::no_endpoint_available, "move leader: " + leader->endpoint};
+        auto done = co_await ask_at<wire::header_only_response>(core, *index, what, body, limit);
+        if (done) co_return result<void>();
+        if (done.error().code != server_errc::not_leader || tries == most_leaders) co_return done.error();
+    }
+}
+
+etcd::call downgrade_call(safety how) {
+    etcd::call what{"downgrade", "/v3/maintenance/downgrade", how};
+    what.long_running = true;
+    return what;
+}
+
+asio::awaitable<result<downgrade_response>> downgrade(client_core& core, std::string_view action, std::string version, safety how, const time_limit& due) {
+    etcd::call what = downgrade_call(how);
+    what.due = due;
+    const std::string body = wire::downgrade_request(action, version);
+    co_return co_await core.unary<downgrade_response>(what, body);
+}
+
+/// etcd 3.5 executes it, tells nobody, and gives up waiting for that.
+bool perhaps_executed(const result<downgrade_response>& answer) { return !answer && answer.error().in_doubt; }
+
+asio::awaitable<result<downgrade_response>> enable_downgrade(client_core& core, std::string version, const time_limit& due) {
+    auto done = co_await downgrade(core, "ENABLE", version, safety::at_most_once, due);
+    if (!perhaps_executed(done)) co_return done;
+    auto now = co_await downgrade(core, "VALIDATE", version, safety::repeatable, due);
+    if (!now && now.error().code == server_errc::downgrade_in_process) co_return downgrade_response{};
+    co_return done;
+}
+
+asio::awaitable<result<downgrade_response>> cancel_downgrade(client_core& core, const time_limit& due) {
+    auto done = co_await downgrade(core, "CANCEL", {}, safety::at_most_once, due);
+    if (!perhaps_executed(done)) co_return done;
+    auto again = co_await downgrade(core, "CANCEL", {}, safety::at_most_once, due);
+    if (!again && again.error().code == server_errc::no_inflight_downgrade) co_return downgrade_response{};
+    co_return done;
+}
+
 result<std::vector<member_alarm>> alarms_of(wire::alarm_response message) {
     std::vector<member_alarm> all;
     for (const wire::alarm_entry& a : message.alarms) {
@@ -185,10 +237,10 @@ void maintenance::start_hash_kv_of_each(origin from, revision_t revision, detail
 }
 
 void maintenance::start_key_count(origin from, key_range keys, detail::erased_handler<std::int64_t> h) {
-    auto run = [keys = std::move(keys)](client_core& core, const time_limit& due) -> asio::awaitable<result<std::int64_t>> {
+    auto run = [keys = std::move(keys)](const etcd::view& through) -> asio::awaitable<result<std::int64_t>> {
         range_options options;
         options.count_only = true;
-        auto answer = co_await etcd::range_once(core, keys, options, etcd::limits_of(due));
+        auto answer = co_await etcd::range_once(through, keys, options);
         if (!answer) co_return answer.error();
         co_return answer->count;
     };
@@ -229,6 +281,28 @@ void maintenance::start_defragment(origin from, std::string endpoint, detail::er
         co_return result<void>();
     };
     etcd::start<void>(from, cancels::terminal_only, std::move(h), std::move(run));
+}
+
+void maintenance::start_move_leader(origin from, std::uint64_t target_id, detail::erased_handler<void> h) {
+    auto run = [target_id](client_core& core, const time_limit& due) { return move_leader_to(core, target_id, due); };
+    etcd::start<void>(from, cancels::terminal_only, std::move(h), run);
+}
+
+void maintenance::start_downgrade_validate(origin from, std::string version, detail::erased_handler<downgrade_response> h) {
+    auto run = [version = std::move(version)](client_core& core, const time_limit& due) {
+        return downgrade(core, "VALIDATE", version, safety::repeatable, due);
+    };
+    etcd::start<downgrade_response>(from, cancels::total, std::move(h), std::move(run));
+}
+
+void maintenance::start_downgrade_enable(origin from, std::string version, detail::erased_handler<downgrade_response> h) {
+    auto run = [version = std::move(version)](client_core& core, const time_limit& due) { return enable_downgrade(core, version, due); };
+    etcd::start<downgrade_response>(from, cancels::terminal_only, std::move(h), std::move(run));
+}
+
+void maintenance::start_downgrade_cancel(origin from, detail::erased_handler<downgrade_response> h) {
+    auto run = [](client_core& core, const time_limit& due) { return cancel_downgrade(core, due); };
+    etcd::start<downgrade_response>(from, cancels::terminal_only, std::move(h), run);
 }
 
 void maintenance::start_snapshot(origin from, std::filesystem::path path, detail::erased_handler<snapshot_response> h) {

@@ -1,6 +1,5 @@
 #include <dynconf/mirror.hpp>
 
-#include "etcd/client_access.hpp"
 #include "etcd/mirror_core.hpp"
 #include "etcd/spawn.hpp"
 
@@ -12,7 +11,7 @@ namespace dynconf {
 namespace asio = boost::asio;
 
 struct mirror::impl {
-    impl(std::shared_ptr<etcd::client_core> c, std::vector<key_range> ranges) : core(c), steps(std::move(c), std::move(ranges)) {}
+    impl(const etcd::view& through, std::vector<key_range> ranges) : core(through.shared_core()), steps(through, std::move(ranges)) {}
 
     std::shared_ptr<etcd::client_core> core;
     etcd::mirror_core steps;   // touched on the core's strand only
@@ -22,18 +21,21 @@ namespace {
 
 std::unique_ptr<mirror::impl> make(const client& c, std::vector<key_range> ranges) {
     if (ranges.empty()) throw std::invalid_argument("dynconf: a mirror of no range");
-    return std::make_unique<mirror::impl>(detail::client_access::core(c), std::move(ranges));
+    return std::make_unique<mirror::impl>(etcd::view(detail::call_origin(c)), std::move(ranges));
 }
 
 }  // namespace
 
-mirror::mirror(const client& c, std::vector<key_range> ranges)
-    : impl_(etcd::owned_by(detail::client_access::core(c)->executor(), make(c, std::move(ranges)))) {}
+mirror::mirror(const client& c, std::vector<key_range> ranges) {
+    auto made = make(c, std::move(ranges));
+    const etcd::strand on = made->core->executor();   // before `made` is moved from
+    impl_ = etcd::owned_by(on, std::move(made));
+}
 
 mirror::mirror(const client& c, std::vector<key_range> ranges, const known_content& from) {
     auto made = make(c, std::move(ranges));
     made->steps.resume(from);
-    const etcd::strand on = made->core->executor();   // before `made` is moved from
+    const etcd::strand on = made->core->executor();
     impl_ = etcd::owned_by(on, std::move(made));
 }
 

@@ -19,10 +19,10 @@ key_range cover_all(const std::vector<key_range>& ranges) {
 
 /// The same keys in ranges that share none: each key is listed once.
 std::vector<key_range> disjoint(std::vector<key_range> ranges) {
-    std::sort(ranges.begin(), ranges.end(), [](const key_range& a, const key_range& b) { return a.first() < b.first(); });
+    std::sort(ranges.begin(), ranges.end(), [](const key_range& a, const key_range& b) { return a.lowest() < b.lowest(); });
     std::vector<key_range> out;
     for (key_range& r : ranges) {
-        if (!out.empty() && out.back().contains(r.first()))
+        if (!out.empty() && out.back().contains(r.lowest()))
             out.back() = key_range::cover(out.back(), r);
         else
             out.push_back(std::move(r));
@@ -37,8 +37,9 @@ error cancelled() { return {asio::error::operation_aborted, "mirror"}; }
 
 }  // namespace
 
-mirror_core::mirror_core(std::shared_ptr<client_core> core, std::vector<key_range> ranges)
-    : core_(std::move(core)), ranges_(disjoint(std::move(ranges))), watch_(core_, cover_all(ranges_), watch_options{}),
+mirror_core::mirror_core(const view& through, std::vector<key_range> ranges)
+    : through_(through), core_(through.shared_core()), ranges_(disjoint(std::move(ranges))), ranges_at_etcd_(through.keys().to_etcd(ranges_)),
+      watch_(through, cover_all(ranges_), watch_options{}),
       freshness_(core_->options().max_staleness), catch_up_(core_->options().max_staleness / 4, core_->options().max_staleness + std::chrono::seconds(10)),
       list_backoff_(core_->options().backoff, core_->random()) {}
 
@@ -67,7 +68,7 @@ mirror_core::clock::time_point mirror_core::soon() const noexcept {
 
 std::optional<watch_subscription::look_request> mirror_core::wanted_look() const noexcept {
     if (!look_along_.wanted() || catch_up_.under_way()) return std::nullopt;   // a catch-up does not wait for a probe
-    return watch_subscription::look_request{&ranges_, replica_.known()};
+    return watch_subscription::look_request{&ranges_at_etcd_, replica_.known()};
 }
 
 asio::awaitable<result<mirror_step>> mirror_core::next() {
@@ -260,11 +261,11 @@ asio::awaitable<bool> mirror_core::store_went_back(const response_header& confir
     // A follower may lag behind what another member told us: only a linearizable answer is proof.
     range_options count;
     count.count_only = true;
-    const key_range any = key_range::key(ranges_.front().first());
+    const key_range any = key_range::key(ranges_at_etcd_.front().first());
     std::optional<brief> limits;
     if (const auto endpoint = core_->watches().endpoint_index())
         limits = brief{*endpoint, soon()};
-    auto newest = co_await range_once(*core_, any, count, limits, asked_by::library);
+    auto newest = co_await range_once(view(core_), any, count, limits, asked_by::library);
     // Where nobody can tell, the next probe will: until then nothing is called current, and no revision is skipped.
     co_return newest && newest->header.revision < replica_.known();
 }
@@ -275,8 +276,8 @@ asio::awaitable<result<range_response>> mirror_core::list(range_options options,
     range_response whole;
     for (const key_range& range : ranges_) {
         result<range_response> part = range_response();
-        if (options.limit > 0) part = co_await range_once(*core_, range, options, limits, asked_by::library);
-        else part = co_await range_pages(*core_, range, options, limits, asked_by::library);
+        if (options.limit > 0) part = co_await range_once(through_, range, options, limits, asked_by::library);
+        else part = co_await range_pages(through_, range, options, limits, asked_by::library);
         if (!part) co_return part.error();
         if (whole.header.revision == 0) {   // all further ranges at the revision of the first
             whole.header = part->header;

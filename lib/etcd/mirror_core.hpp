@@ -3,7 +3,7 @@
 #include <dynconf/mirror.hpp>
 
 #include "etcd/client_core.hpp"
-#include "etcd/range_pages.hpp"
+#include "etcd/kv_calls.hpp"
 #include "etcd/watch_subscription.hpp"
 #include "policy/backoff.hpp"
 #include "policy/freshness.hpp"
@@ -23,7 +23,7 @@ class mirror_core {
 public:
     using clock = client_core::clock;
 
-    mirror_core(std::shared_ptr<client_core> core, std::vector<key_range> ranges);
+    mirror_core(const view& through, std::vector<key_range> ranges);
 
     /// Goes on from there instead of listing. Before the first next().
     void resume(const known_content& from);
@@ -53,8 +53,10 @@ private:
     void next_verification(clock::time_point now);
     bool concerns_us(const event& e) const noexcept;
 
+    view through_;
     std::shared_ptr<client_core> core_;
     std::vector<key_range> ranges_;
+    std::vector<key_range> ranges_at_etcd_;   // the same without the view
     watch_subscription watch_;
     policy::replica replica_;
     policy::freshness freshness_;

@@ -1,7 +1,7 @@
 #include <dynconf/lock.hpp>
 
-#include "etcd/client_access.hpp"
 #include "etcd/contender.hpp"
+#include "etcd/start_call.hpp"
 
 #include <stdexcept>
 #include <utility>
@@ -9,32 +9,32 @@
 namespace dynconf {
 
 namespace asio = boost::asio;
-using shared_core = std::shared_ptr<etcd::client_core>;
+using etcd::view;
 
 mutex::mutex(const client& c, std::string name, claim_options options)
-    : core_(detail::client_access::core(c)), name_(std::move(name)), options_(options) {
+    : facet(c), name_(std::move(name)), options_(options) {
     if (name_.empty()) throw std::invalid_argument("dynconf: a lock without a name");
 }
 
-void mutex::start_lock(core c, std::string name, claim_options options, detail::erased_handler<held_lock> h) {
-    auto run = [name = std::move(name), options](shared_core self) -> asio::awaitable<result<held_lock>> {
-        auto place = std::make_unique<etcd::contender>(self, name, std::string());
+void mutex::start_lock(origin from, std::string name, claim_options options, detail::erased_handler<held_lock> h) {
+    auto run = [name = std::move(name), options](const view& through) -> asio::awaitable<result<held_lock>> {
+        auto place = std::make_unique<etcd::contender>(through, name, std::string());
         auto entered = co_await place->enter(options.ttl, etcd::due_after(options.wait_timeout));
         if (!entered) co_return entered.error();
         co_return held_lock(etcd::contender::share(std::move(place)));
     };
-    etcd::spawn<held_lock>(c->executor(), c, std::move(h), etcd::cancels::total, std::move(run));
+    etcd::start_waiting<held_lock>(from, etcd::cancels::total, std::move(h), std::move(run));
 }
 
-void mutex::start_try_lock(core c, std::string name, claim_options options, detail::erased_handler<held_lock> h) {
-    auto run = [name = std::move(name), options](shared_core self) -> asio::awaitable<result<held_lock>> {
-        auto place = std::make_unique<etcd::contender>(self, name, std::string());
+void mutex::start_try_lock(origin from, std::string name, claim_options options, detail::erased_handler<held_lock> h) {
+    auto run = [name = std::move(name), options](const view& through) -> asio::awaitable<result<held_lock>> {
+        auto place = std::make_unique<etcd::contender>(through, name, std::string());
         auto entered = co_await place->try_enter(options.ttl);
         if (!entered) co_return entered.error();
         if (!*entered) co_return held_lock();
         co_return held_lock(etcd::contender::share(std::move(place)));
     };
-    etcd::spawn<held_lock>(c->executor(), c, std::move(h), etcd::cancels::total, std::move(run));
+    etcd::start_waiting<held_lock>(from, etcd::cancels::total, std::move(h), std::move(run));
 }
 
 asio::awaitable<void> mutex::run(std::function<asio::awaitable<void>(const held_lock&)> body) {
@@ -43,29 +43,29 @@ asio::awaitable<void> mutex::run(std::function<asio::awaitable<void>(const held_
     co_await mine.unlock();
 }
 
-void mutex::start_queue(core c, std::string name, detail::erased_handler<std::vector<key_value>> h) {
-    auto run = [name = std::move(name)](shared_core self) -> asio::awaitable<result<std::vector<key_value>>> {
-        auto found = co_await etcd::range_queue(*self, name, 0);
+void mutex::start_queue(origin from, std::string name, detail::erased_handler<std::vector<key_value>> h) {
+    auto run = [name = std::move(name)](const view& through) -> asio::awaitable<result<std::vector<key_value>>> {
+        auto found = co_await etcd::range_queue(through, name, 0);
         if (!found) co_return found.error();
         co_return std::move(found->kvs);
     };
-    etcd::spawn<std::vector<key_value>>(c->executor(), c, std::move(h), etcd::cancels::total, std::move(run));
+    etcd::start<std::vector<key_value>>(from, etcd::cancels::total, std::move(h), std::move(run));
 }
 
-void mutex::start_holder(core c, std::string name, detail::erased_handler<std::optional<key_value>> h) {
-    auto run = [name = std::move(name)](shared_core self) -> asio::awaitable<result<std::optional<key_value>>> {
-        co_return co_await etcd::head_of_queue(*self, name);
+void mutex::start_holder(origin from, std::string name, detail::erased_handler<std::optional<key_value>> h) {
+    auto run = [name = std::move(name)](const view& through) -> asio::awaitable<result<std::optional<key_value>>> {
+        co_return co_await etcd::head_of_queue(through, name);
     };
-    etcd::spawn<std::optional<key_value>>(c->executor(), c, std::move(h), etcd::cancels::total, std::move(run));
+    etcd::start<std::optional<key_value>>(from, etcd::cancels::total, std::move(h), std::move(run));
 }
 
-void mutex::start_is_locked(core c, std::string name, detail::erased_handler<bool> h) {
-    auto run = [name = std::move(name)](shared_core self) -> asio::awaitable<result<bool>> {
-        auto found = co_await etcd::head_of_queue(*self, name);
+void mutex::start_is_locked(origin from, std::string name, detail::erased_handler<bool> h) {
+    auto run = [name = std::move(name)](const view& through) -> asio::awaitable<result<bool>> {
+        auto found = co_await etcd::head_of_queue(through, name);
         if (!found) co_return found.error();
         co_return found->has_value();
     };
-    etcd::spawn<bool>(c->executor(), c, std::move(h), etcd::cancels::total, std::move(run));
+    etcd::start<bool>(from, etcd::cancels::total, std::move(h), std::move(run));
 }
 
 }  // namespace dynconf

@@ -1,9 +1,7 @@
 #include <dynconf/outcome_resolver.hpp>
 
-#include "etcd/client_access.hpp"
-#include "etcd/commit.hpp"
-#include "etcd/range_pages.hpp"
-#include "etcd/spawn.hpp"
+#include "etcd/kv_calls.hpp"
+#include "etcd/start_call.hpp"
 #include "policy/first_change.hpp"
 
 #include <stdexcept>
@@ -15,7 +13,7 @@ namespace dynconf {
 
 namespace asio = boost::asio;
 using policy::safety;
-using shared_core = std::shared_ptr<etcd::client_core>;
+using etcd::view;
 
 namespace {
 
@@ -81,11 +79,11 @@ result<resolution> read_marker(const txn_response& answer, const marker& of) {
 }
 
 /// The key as it was at `revision`; 0: as it is.
-asio::awaitable<result<range_response>> read(etcd::client_core& core, const std::string& key, revision_t revision) {
+asio::awaitable<result<range_response>> read(const view& through, const std::string& key, revision_t revision) {
     const key_range keys = key_range::key(key);
     range_options options;
     options.revision = revision;
-    co_return co_await etcd::range_once(core, keys, options);
+    co_return co_await etcd::range_once(through, keys, options);
 }
 
 revision_t mod_revision(const range_response& r) { return r.kvs.empty() ? 0 : r.kvs[0].mod_revision; }
@@ -95,15 +93,15 @@ resolution judge(const guarded_put& of, const range_response& at_change, revisio
     return {write_state::not_executed, 0};
 }
 
-asio::awaitable<result<resolution>> look_back(etcd::client_core& core, const guarded_put& of) {
-    auto now = co_await read(core, of.key(), 0);
+asio::awaitable<result<resolution>> look_back(const view& through, const guarded_put& of) {
+    auto now = co_await read(through, of.key(), 0);
     if (!now) co_return now.error();
     policy::first_change change(of.expected_mod_revision(), now->header.revision, mod_revision(*now));
     if (change.nonsense() || change.none_yet()) co_return resolution{};
     for (;;) {
         const auto revision = change.next();
         if (!revision && change.at() == mod_revision(*now)) co_return judge(of, *now, change.at());
-        auto then = co_await read(core, of.key(), revision.value_or(change.at()));
+        auto then = co_await read(through, of.key(), revision.value_or(change.at()));
         if (!then && then.error().code == server_errc::compacted) co_return resolution{};
         if (!then) co_return then.error();
         if (!revision) co_return judge(of, *then, change.at());
@@ -121,54 +119,54 @@ guarded_put::guarded_put(const key_value& seen, std::string value, put_options o
     if (options_.ignore_value) throw std::invalid_argument("dynconf: a guarded_put with ignore_value");
 }
 
-outcome_resolver::outcome_resolver(const client& c) : core_(detail::client_access::core(c)) {}
+outcome_resolver::outcome_resolver(const client& c) : facet(c) {}
 
-void outcome_resolver::start_marked(core c, marker by, txn what, detail::erased_handler<txn_response> h) {
-    auto run = [by = std::move(by), what = std::move(what)](shared_core self) mutable -> asio::awaitable<result<txn_response>> {
+void outcome_resolver::start_marked(origin from, marker by, txn what, detail::erased_handler<txn_response> h) {
+    auto run = [by = std::move(by), what = std::move(what)](const view& through) mutable -> asio::awaitable<result<txn_response>> {
         const txn whole = marked(by, std::move(what));
-        auto answer = co_await etcd::commit(*self, whole, {.name = "txn", .how = safety::at_most_once});
+        auto answer = co_await etcd::commit(through, whole, {.name = "txn", .how = safety::at_most_once});
         if (!answer) co_return answer.error();
         co_return unmarked(std::move(*answer), by);
     };
-    etcd::spawn<txn_response>(c->executor(), c, std::move(h), etcd::cancels::terminal_only, std::move(run));
+    etcd::start<txn_response>(from, etcd::cancels::terminal_only, std::move(h), std::move(run));
 }
 
-void outcome_resolver::start_guarded(core c, guarded_put what, detail::erased_handler<txn_response> h) {
-    auto run = [what = std::move(what)](shared_core self) -> asio::awaitable<result<txn_response>> {
+void outcome_resolver::start_guarded(origin from, guarded_put what, detail::erased_handler<txn_response> h) {
+    auto run = [what = std::move(what)](const view& through) -> asio::awaitable<result<txn_response>> {
         const txn whole = guarded(what);
-        co_return co_await etcd::commit(*self, whole, {.name = "txn", .how = safety::at_most_once});
+        co_return co_await etcd::commit(through, whole, {.name = "txn", .how = safety::at_most_once});
     };
-    etcd::spawn<txn_response>(c->executor(), c, std::move(h), etcd::cancels::terminal_only, std::move(run));
+    etcd::start<txn_response>(from, etcd::cancels::terminal_only, std::move(h), std::move(run));
 }
 
-void outcome_resolver::start_resolve(core c, marker of, detail::erased_handler<resolution> h) {
-    auto run = [of = std::move(of)](shared_core self) -> asio::awaitable<result<resolution>> {
+void outcome_resolver::start_resolve(origin from, marker of, detail::erased_handler<resolution> h) {
+    auto run = [of = std::move(of)](const view& through) -> asio::awaitable<result<resolution>> {
         const txn whole = fence(of);
         // A second one finds the fence of the first: the answer is the same.
-        auto answer = co_await etcd::commit(*self, whole, {.name = "resolve", .how = safety::repeatable});
+        auto answer = co_await etcd::commit(through, whole, {.name = "resolve", .how = safety::repeatable});
         if (!answer) co_return answer.error();
         co_return read_marker(*answer, of);
     };
-    etcd::spawn<resolution>(c->executor(), c, std::move(h), etcd::cancels::terminal_only, std::move(run));
+    etcd::start<resolution>(from, etcd::cancels::terminal_only, std::move(h), std::move(run));
 }
 
-void outcome_resolver::start_resolve_guarded(core c, guarded_put of, detail::erased_handler<resolution> h) {
-    auto run = [of = std::move(of)](shared_core self) -> asio::awaitable<result<resolution>> {
-        co_return co_await look_back(*self, of);
+void outcome_resolver::start_resolve_guarded(origin from, guarded_put of, detail::erased_handler<resolution> h) {
+    auto run = [of = std::move(of)](const view& through) -> asio::awaitable<result<resolution>> {
+        co_return co_await look_back(through, of);
     };
-    etcd::spawn<resolution>(c->executor(), c, std::move(h), etcd::cancels::total, std::move(run));
+    etcd::start<resolution>(from, etcd::cancels::total, std::move(h), std::move(run));
 }
 
-void outcome_resolver::start_forget(core c, marker which, detail::erased_handler<void> h) {
-    auto run = [which = std::move(which)](shared_core self) -> asio::awaitable<result<void>> {
+void outcome_resolver::start_forget(origin from, marker which, detail::erased_handler<void> h) {
+    auto run = [which = std::move(which)](const view& through) -> asio::awaitable<result<void>> {
         const txn whole = txn()
             .if_(value_of(which.key()) == std::string(executed_mark))
             .then(op::delete_range(key_range::key(which.key())));
-        auto answer = co_await etcd::commit(*self, whole, {.name = "forget", .how = safety::at_most_once});
+        auto answer = co_await etcd::commit(through, whole, {.name = "forget", .how = safety::at_most_once});
         if (!answer) co_return answer.error();
         co_return result<void>();
     };
-    etcd::spawn<void>(c->executor(), c, std::move(h), etcd::cancels::terminal_only, std::move(run));
+    etcd::start<void>(from, etcd::cancels::terminal_only, std::move(h), std::move(run));
 }
 
 }  // namespace dynconf

@@ -1,8 +1,7 @@
 #include <dynconf/range_reader.hpp>
 
-#include "etcd/client_access.hpp"
-#include "etcd/range_pages.hpp"
-#include "etcd/spawn.hpp"
+#include "etcd/kv_calls.hpp"
+#include "etcd/start_call.hpp"
 #include "policy/range_walk.hpp"
 
 #include <utility>
@@ -12,15 +11,11 @@ namespace dynconf {
 namespace asio = boost::asio;
 
 struct range_reader::impl {
-    impl(std::shared_ptr<etcd::client_core> c, key_range range, range_options options)
-        : core(std::move(c)), walk(std::move(range), options, core->options().page_size) {}
-
-    std::shared_ptr<etcd::client_core> core;
     policy::range_walk walk;   // touched on the core's strand only
 
-    asio::awaitable<result<std::optional<range_response>>> next() {
+    asio::awaitable<result<std::optional<range_response>>> next(const etcd::view& through) {
         if (walk.done()) co_return std::nullopt;
-        auto page = co_await etcd::range_once(*core, walk.keys(), walk.options());
+        auto page = co_await etcd::range_once(through, walk.keys(), walk.options());
         if (!page) co_return page.error();
         if (auto wrong = walk.on(*page)) co_return std::move(*wrong);
         co_return std::optional<range_response>(std::move(*page));
@@ -28,12 +23,11 @@ struct range_reader::impl {
 };
 
 range_reader::range_reader(const client& c, key_range range, range_options options)
-    : impl_(std::make_shared<impl>(detail::client_access::core(c), std::move(range), options)) {}
+    : facet(c), impl_(new impl{policy::range_walk(std::move(range), options, origin_.core->options().page_size)}) {}
 
-void range_reader::start_next(std::shared_ptr<impl> i, detail::erased_handler<std::optional<range_response>> h) {
-    const etcd::strand on = i->core->executor();
-    auto run = [](std::shared_ptr<impl> self) -> asio::awaitable<result<std::optional<range_response>>> { co_return co_await self->next(); };
-    etcd::spawn<std::optional<range_response>>(on, std::move(i), std::move(h), etcd::cancels::total, run);
+void range_reader::start_next(detail::call_origin from, std::shared_ptr<impl> i, detail::erased_handler<std::optional<range_response>> h) {
+    auto body = [i = std::move(i)](const etcd::view& through) { return i->next(through); };
+    etcd::start<std::optional<range_response>>(from, etcd::cancels::total, std::move(h), std::move(body));
 }
 
 }  // namespace dynconf

@@ -1,8 +1,8 @@
 #include <dynconf/registration.hpp>
 
-#include "etcd/client_access.hpp"
+#include "etcd/kv_calls.hpp"
 #include "etcd/lease_calls.hpp"
-#include "wire/requests.hpp"
+#include "etcd/start_call.hpp"
 
 #include <atomic>
 #include <set>
@@ -12,26 +12,26 @@
 namespace dynconf {
 
 namespace asio = boost::asio;
-using policy::safety;
+using etcd::view;
 
 struct registration::impl {
-    impl(std::shared_ptr<etcd::client_core> c, entries e, std::chrono::milliseconds t) : core(std::move(c)), what(std::move(e)), ttl(t) {}
+    impl(entries e, std::chrono::milliseconds t) : what(std::move(e)), ttl(t) {}
 
-    const std::shared_ptr<etcd::client_core> core;
     const entries what;
     const std::chrono::milliseconds ttl;
     std::atomic<lease_id> published{0};
 
-    asio::awaitable<result<void>> run() {
-        policy::backoff pauses(core->options().backoff, core->random());
+    asio::awaitable<result<void>> run(const view& through) {
+        etcd::client_core& core = through.core();
+        policy::backoff pauses(core.options().backoff, core.random());
         for (;;) {
-            error why = co_await once(pauses);
+            error why = co_await once(through, pauses);
             if (co_await transport::was_cancelled()) co_return error{asio::error::operation_aborted, "registration"};
             if (policy::will_not_heal(why.code) && !is_loss(why.code)) co_return why;
             const auto pause = pauses.failed(etcd::client_core::clock::now());
             const std::string text = why.message();
-            core->log(log_level::warning, "not_registered", text, {{"cause", text}, {"pause_ms", std::to_string(pause.count())}});
-            co_await core->sleep(pause);
+            core.log(log_level::warning, "not_registered", text, {{"cause", text}, {"pause_ms", std::to_string(pause.count())}});
+            co_await core.sleep(pause);
         }
     }
 
@@ -43,14 +43,14 @@ private:
     }
 
     /// From a new lease to its end.
-    asio::awaitable<error> once(policy::backoff& pauses) {
-        auto granted = co_await etcd::grant_lease(*core, ttl);
+    asio::awaitable<error> once(const view& through, policy::backoff& pauses) {
+        auto granted = co_await etcd::grant_lease(through, ttl);
         if (!granted) co_return granted.error();
         const lease_id id = granted->id;
         error why;
         {
-            etcd::kept_lease lease(core, id, etcd::clock_of(*granted));
-            auto put = co_await publish(id);
+            etcd::kept_lease lease(through.shared_core(), id, etcd::clock_of(*granted));
+            auto put = co_await publish(through, id);
             if (put) {
                 pauses.succeeded(etcd::client_core::clock::now());
                 published = id;
@@ -61,39 +61,36 @@ private:
             }
         }
         // One that is lost is gone, or will be; the keys are put again under another, which takes them from it.
-        if (!is_loss(why.code)) co_await etcd::drop_lease(*core, id);
+        if (!is_loss(why.code)) co_await etcd::drop_lease(through.core(), id);
         co_return why;
     }
 
-    asio::awaitable<result<void>> publish(lease_id id) {
+    asio::awaitable<result<void>> publish(const view& through, lease_id id) {
         put_options with_lease;
         with_lease.lease = id;
         txn all;
         for (const auto& [key, value] : what) all.then(op::put(key, value, with_lease));
-        const etcd::call put{"register", "/v3/kv/txn", safety::repeatable};
-        const std::string body = wire::txn_request(all);
-        auto done = co_await core->unary<txn_response>(put, body);
+        auto done = co_await etcd::commit(through, all, {.name = "register", .how = policy::safety::repeatable});
         if (!done) co_return done.error();
         co_return result<void>();
     }
 };
 
-registration::registration(const client& c, entries what, std::chrono::milliseconds ttl) {
+registration::registration(const client& c, entries what, std::chrono::milliseconds ttl) : facet(c) {
     std::set<std::string> keys;
     for (const auto& [key, value] : what)
-        if (key.empty() || !keys.insert(key).second) throw std::invalid_argument("dynconf: a registration with an empty key, or one twice");
+        if ((key.empty() && c.prefix().empty()) || !keys.insert(key).second)
+            throw std::invalid_argument("dynconf: a registration with an empty key, or one twice");
     if (keys.empty()) throw std::invalid_argument("dynconf: a registration of nothing");
     if (ttl <= std::chrono::milliseconds(0)) throw std::invalid_argument("dynconf: a registration needs a positive TTL");
-    const auto& core = detail::client_access::core(c);
-    impl_ = etcd::owned_by(core->executor(), std::make_unique<impl>(core, std::move(what), ttl));
+    impl_ = std::make_shared<impl>(std::move(what), ttl);
 }
 
 lease_id registration::lease() const noexcept { return impl_->published; }
 
-void registration::start_run(std::shared_ptr<impl> i, detail::erased_handler<void> h) {
-    const etcd::strand on = i->core->executor();
-    auto run = [](std::shared_ptr<impl> self) -> asio::awaitable<result<void>> { co_return co_await self->run(); };
-    etcd::spawn<void>(on, std::move(i), std::move(h), etcd::cancels::total, run);
+void registration::start_run(detail::call_origin from, std::shared_ptr<impl> i, detail::erased_handler<void> h) {
+    auto body = [i = std::move(i)](const view& through) { return i->run(through); };
+    etcd::start_waiting<void>(from, etcd::cancels::total, std::move(h), std::move(body));
 }
 
 }  // namespace dynconf

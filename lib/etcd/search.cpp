@@ -1,7 +1,8 @@
 #include <dynconf/search.hpp>
 
-#include "etcd/range_pages.hpp"
+#include "etcd/kv_calls.hpp"
 #include "etcd/start_call.hpp"
+#include "policy/key_past.hpp"
 #include "policy/range_walk.hpp"
 
 #include <utility>
@@ -9,18 +10,18 @@
 namespace dynconf {
 
 namespace asio = boost::asio;
-using due_time = std::optional<etcd::client_core::clock::time_point>;
+using etcd::view;
 
 namespace {
 
-asio::awaitable<result<search_response>> find_keys(etcd::client_core& core, key_range in, key_pattern what, search_options options, due_time due) {
+asio::awaitable<result<search_response>> find_keys(const view& through, key_range in, key_pattern what, search_options options) {
     range_options request;
     request.keys_only = options.keys_only;
     request.revision = options.revision;
-    policy::range_walk walk(std::move(in), request, core.options().page_size);
+    policy::range_walk walk(std::move(in), request, through.core().options().page_size);
     search_response out;
     while (!walk.done()) {
-        auto page = co_await etcd::range_once(core, walk.keys(), walk.options(), etcd::limits_of(due));
+        auto page = co_await etcd::range_once(through, walk.keys(), walk.options());
         if (!page) co_return page.error();
         if (auto wrong = walk.on(*page)) co_return std::move(*wrong);
         out.header = page->header;
@@ -36,22 +37,39 @@ asio::awaitable<result<search_response>> find_keys(etcd::client_core& core, key_
     co_return out;
 }
 
-asio::awaitable<result<key_history>> versions_of(etcd::client_core& core, std::string key, std::size_t limit, due_time due) {
-    key_history out;
+asio::awaitable<result<key_history>> versions_of(const view& through, std::string key, std::size_t limit) {
+    policy::key_past past(limit, search::most_absent_revisions);
     const key_range wanted = key_range::key(key);
-    range_options at;
-    while (!out.complete && (limit == 0 || out.versions.size() < limit)) {
-        auto found = co_await etcd::range_once(core, wanted, at, etcd::limits_of(due));
-        if (!found && found.error().code == server_errc::compacted && !out.versions.empty()) break;
-        if (!found) co_return found.error();
-        if (found->kvs.empty()) {   // it never was, or what is older was compacted
-            out.complete = out.versions.empty();
-            break;
+    while (const auto question = past.next()) {
+        range_options at;
+        at.revision = question->newest;
+        if (question->count == 0) {
+            auto found = co_await etcd::range_once(through, wanted, at);
+            if (!found && !past.failed(found.error().code)) co_return found.error();
+            if (!found) continue;
+            std::optional<key_value> kv;
+            if (!found->kvs.empty()) kv = std::move(found->kvs.front());
+            past.read(found->header.revision, std::move(kv));
+            continue;
         }
-        const key_value& last = out.versions.emplace_back(std::move(found->kvs.front()));
-        out.complete = last.mod_revision <= last.create_revision;
-        at.revision = last.mod_revision - 1;
+        at.keys_only = true;
+        txn reads;
+        for (std::size_t i = 0; i < question->count; ++i, --at.revision) reads.then(op::range(wanted, at));
+        auto found = co_await etcd::commit(through, std::move(reads), {.name = "history"});
+        if (!found && !past.failed(found.error().code)) co_return found.error();
+        if (!found) continue;
+        std::optional<std::size_t> first;
+        for (std::size_t i = 0; i < question->count; ++i) {
+            const auto* answer = etcd::answer_to<range_response>(*found, i);
+            if (!answer) co_return etcd::unfit_answer("history", false);
+            if (!first && !answer->kvs.empty()) first = i;
+        }
+        past.looked(first);
     }
+    key_history out;
+    out.complete = past.complete();
+    out.versions = past.take();
+    for (key_value& kv : out.versions) kv.key = key;
     co_return out;
 }
 
@@ -60,15 +78,15 @@ asio::awaitable<result<key_history>> versions_of(etcd::client_core& core, std::s
 search::search(const client& c) : facet(c) {}
 
 void search::start_find(origin from, key_range in, key_pattern what, search_options options, detail::erased_handler<search_response> h) {
-    auto body = [in = std::move(in), what = std::move(what), options](etcd::client_core& core, const auto& due) -> asio::awaitable<result<search_response>> {
-        co_return co_await find_keys(core, in, what, options, due);
+    auto body = [in = std::move(in), what = std::move(what), options](const view& through) -> asio::awaitable<result<search_response>> {
+        co_return co_await find_keys(through, in, what, options);
     };
     etcd::start<search_response>(from, etcd::cancels::total, std::move(h), std::move(body));
 }
 
 void search::start_history(origin from, std::string key, std::size_t limit, detail::erased_handler<key_history> h) {
-    auto body = [key = std::move(key), limit](etcd::client_core& core, const auto& due) -> asio::awaitable<result<key_history>> {
-        co_return co_await versions_of(core, key, limit, due);
+    auto body = [key = std::move(key), limit](const view& through) -> asio::awaitable<result<key_history>> {
+        co_return co_await versions_of(through, key, limit);
     };
     etcd::start<key_history>(from, etcd::cancels::total, std::move(h), std::move(body));
 }

@@ -4,8 +4,8 @@
 
 #include "etcd/client_core.hpp"
 #include "etcd/spawn.hpp"
+#include "etcd/view.hpp"
 
-#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -14,17 +14,22 @@
 
 namespace dynconf::etcd {
 
-/// When the operations that begin now have to be done; none: by the client's own limits.
-inline std::optional<client_core::clock::time_point> due_of(const detail::call_origin& from) {
-    if (!from.timeout) return std::nullopt;
-    return client_core::clock::now() + *from.timeout;
-}
-
-/// Runs `body(client_core&, due)`, a coroutine that returns awaitable<result<T>>.
+/// Runs a coroutine once, which returns awaitable<result<T>>: `body(const view&)`, or `body(client_core&, due)` for what is
+/// not about keys. All of it is done when a call that begins now would have to be.
 template <class T, class Body>
 void start(const detail::call_origin& from, cancels how, detail::erased_handler<T> h, Body body) {
-    auto run = [body = std::move(body), due = due_of(from)](std::shared_ptr<client_core> self) -> asio::awaitable<result<T>> {
-        co_return co_await body(*self, due);
+    auto run = [body = std::move(body), through = view(from).for_one_operation()](std::shared_ptr<client_core> self) mutable -> asio::awaitable<result<T>> {
+        if constexpr (std::is_invocable_v<Body&, const view&>) co_return co_await body(through);
+        else co_return co_await body(*self, through.due());
+    };
+    spawn<T>(from.core->executor(), from.core, std::move(h), how, std::move(run));
+}
+
+/// The same for what waits by its nature: the limit is for each of its calls.
+template <class T, class Body>
+void start_waiting(const detail::call_origin& from, cancels how, detail::erased_handler<T> h, Body body) {
+    auto run = [body = std::move(body), through = view(from)](const std::shared_ptr<client_core>&) mutable -> asio::awaitable<result<T>> {
+        co_return co_await body(through);
     };
     spawn<T>(from.core->executor(), from.core, std::move(h), how, std::move(run));
 }

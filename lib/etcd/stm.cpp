@@ -1,7 +1,5 @@
 #include <dynconf/stm.hpp>
 
-#include <dynconf/kv.hpp>
-
 #include <utility>
 
 namespace dynconf {
@@ -12,11 +10,10 @@ asio::awaitable<std::optional<std::string>> stm_view::get(std::string key) {
     if (const auto own = written_.find(key); own != written_.end()) co_return own->second.value;
     auto known = read_.find(key);
     if (known == read_.end()) {
-        kv store(etcd_);
         const key_range wanted = key_range::key(key);
         range_options at;
         at.revision = revision_;
-        range_response found = co_await store.range(wanted, at);
+        range_response found = co_await store_.range(wanted, at);
         if (revision_ == 0) revision_ = found.header.revision;
         std::optional<key_value> content;
         if (!found.kvs.empty()) content = std::move(found.kvs.front());
@@ -42,12 +39,11 @@ txn stm_view::transaction() const {
 namespace {
 
 /// The revision that the body went by; none: others were in its way.
-asio::awaitable<std::optional<revision_t>> try_once(client etcd, const stm_body& body) {
-    stm_view view(etcd);
+asio::awaitable<std::optional<revision_t>> try_once(kv store, const stm_body& body) {
+    stm_view view(store);
     co_await body(view);
     txn what = view.transaction();
     if (what.compares().empty() && what.success().empty()) co_return 0;
-    kv store(etcd);
     txn_response answer = co_await store.commit(std::move(what));
     if (!answer.succeeded) co_return std::nullopt;
     co_return answer.header.revision;
@@ -56,9 +52,11 @@ asio::awaitable<std::optional<revision_t>> try_once(client etcd, const stm_body&
 }  // namespace
 
 asio::awaitable<revision_t> stm(client etcd, stm_body body, stm_options options) {
+    kv store(etcd);
+    if (options.timeout.count() > 0) store = store.with_timeout(options.timeout);
     for (unsigned tries = 0; tries < options.max_tries; ++tries) {
         try {
-            const std::optional<revision_t> done = co_await try_once(etcd, body);
+            const std::optional<revision_t> done = co_await try_once(store, body);
             if (done) co_return *done;
         } catch (const exception& e) {
             // The revision of its reads was compacted while it ran: others were faster by far.

@@ -1,6 +1,6 @@
 #include "etcd/watch_hub.hpp"
 
-#include "etcd/range_pages.hpp"
+#include "etcd/kv_calls.hpp"
 #include "policy/retry.hpp"
 #include "wire/requests.hpp"
 
@@ -58,6 +58,7 @@ asio::awaitable<result<watch_hub::proof>> watch_hub::probe_alone(std::size_t mem
     call what;
     what.name = "probe";
     what.path = "/v3/kv/range";
+    what.sign_of_life = true;
     const auto left = [due] { return std::chrono::duration_cast<std::chrono::milliseconds>(due - clock::now()); };
     const auto sent = clock::now();
     auto answer = co_await core_.unary_at<range_response>(member, what, body, left());

@@ -21,8 +21,8 @@ std::size_t weight(const std::vector<event>& events) noexcept {
 
 }  // namespace
 
-watch_subscription::watch_subscription(std::shared_ptr<client_core> core, key_range range, watch_options options)
-    : core_(std::move(core)), range_(std::move(range)), options_(options), arrived_(core_->executor()),
+watch_subscription::watch_subscription(const view& through, const key_range& range, watch_options options)
+    : core_(through.shared_core()), keys_(through.keys()), range_(keys_.to_etcd(range)), options_(options), arrived_(core_->executor()),
       next_(options.start_revision) {}
 
 watch_subscription::~watch_subscription() {
@@ -50,7 +50,10 @@ std::optional<watch_subscription::step> watch_subscription::take() {
     if (!queue_.empty()) {
         first = std::move(queue_.front());
         queue_.pop_front();
-        if (const auto* b = std::get_if<batch>(&*first)) bytes_ -= weight(b->events);
+        if (auto* b = std::get_if<batch>(&*first)) {
+            bytes_ -= weight(b->events);
+            keys_.from_etcd(b->events);
+        }
     } else if (probed_) {
         first = *std::exchange(probed_, std::nullopt);
     }

@@ -3,7 +3,7 @@
 #include <dynconf/types.hpp>
 #include <dynconf/watch.hpp>
 
-#include "etcd/client_core.hpp"
+#include "etcd/view.hpp"
 #include "policy/looks.hpp"
 #include "transport/condition.hpp"
 
@@ -32,7 +32,7 @@ public:
     struct probed { response_header header; clock::time_point sent; std::optional<policy::look> look; };
     using step = std::variant<connected, interrupted, batch, history_lost, probed>;
 
-    watch_subscription(std::shared_ptr<client_core> core, key_range range, watch_options options);
+    watch_subscription(const view& through, const key_range& range, watch_options options);
     ~watch_subscription();
     watch_subscription(const watch_subscription&) = delete;
     watch_subscription& operator=(const watch_subscription&) = delete;
@@ -44,15 +44,14 @@ public:
     /// Nothing of interest happened up to `revision`: a new stream need not begin before its end.
     void checkpoint(revision_t revision) noexcept { resume_ = std::max(resume_, revision + 1); }
 
-    /// A look at `ranges`, which have to live as long as this, for keys that changed after a revision.
+    /// A look at `ranges`, which are etcd's own and have to live as long as this, for keys that changed after a revision.
     struct look_request { const std::vector<key_range>* ranges; revision_t after; };
     /// What the next probes are to carry, where possible; the last that was said counts.
     void look_along(std::optional<look_request> wanted) noexcept { look_along_ = wanted; }
 
-    const key_range& range() const noexcept { return range_; }
-
     // For the hub.
 
+    const key_range& range() const noexcept { return range_; }
     const watch_options& options() const noexcept { return options_; }
     /// Where a new stream has to begin; 0: at the present.
     revision_t resume() const noexcept { return std::max(next_, resume_); }
@@ -83,7 +82,8 @@ private:
     void push(step s);
 
     std::shared_ptr<client_core> core_;
-    key_range range_;
+    policy::key_space keys_;
+    key_range range_;                   // as etcd knows it; what goes to the owner is as the view does
     watch_options options_;
     transport::condition arrived_;
     std::deque<step> queue_;

@@ -1,6 +1,5 @@
 #include <dynconf/watch.hpp>
 
-#include "etcd/client_access.hpp"
 #include "etcd/spawn.hpp"
 #include "etcd/watch_subscription.hpp"
 #include "policy/retry.hpp"
@@ -12,8 +11,8 @@ namespace dynconf {
 namespace asio = boost::asio;
 
 struct watcher::impl {
-    impl(std::shared_ptr<etcd::client_core> c, key_range range, watch_options options)
-        : core(c), news(std::move(c), std::move(range), options) {}
+    impl(const etcd::view& through, const key_range& range, watch_options options)
+        : core(through.shared_core()), news(through, range, options) {}
 
     std::shared_ptr<etcd::client_core> core;
     etcd::watch_subscription news;   // touched on the core's strand only
@@ -38,9 +37,10 @@ struct watcher::impl {
     }
 };
 
-watcher::watcher(const client& c, key_range range, watch_options options)
-    : impl_(etcd::owned_by(detail::client_access::core(c)->executor(),
-                           std::make_unique<impl>(detail::client_access::core(c), std::move(range), options))) {}
+watcher::watcher(const client& c, key_range range, watch_options options) {
+    const etcd::view through{detail::call_origin(c)};
+    impl_ = etcd::owned_by(through.core().executor(), std::make_unique<impl>(through, range, options));
+}
 
 void watcher::start_next(std::shared_ptr<impl> i, detail::erased_handler<watch_batch> h) {
     const etcd::strand on = i->core->executor();

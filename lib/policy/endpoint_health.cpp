@@ -48,6 +48,15 @@ std::size_t endpoint_health::choose() noexcept {
     return longest_untried();
 }
 
+std::size_t endpoint_health::next_after(std::size_t index) const noexcept {
+    const auto here = static_cast<std::size_t>(std::find(order_.begin(), order_.end(), index) - order_.begin());
+    for (std::size_t step = 1; step < order_.size(); ++step) {
+        const std::size_t i = order_[(here + step) % order_.size()];
+        if (is_up(i)) return i;
+    }
+    return index;
+}
+
 void endpoint_health::return_to_first() noexcept {
     if (const auto up = first_up()) current_ = *up;
 }

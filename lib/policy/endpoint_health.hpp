@@ -25,6 +25,9 @@ public:
     /// says to be up comes after those that never failed, for what fails there may be what no probe sees. When none is up:
     /// one that answered all the same (see `answered`), else the one that was tried the longest time ago. There is one.
     std::size_t choose() noexcept;
+    /// The next one in the order of preference that is up, going round: where to go on with what was too slow at `index`.
+    /// That one itself where no other is up.
+    std::size_t next_after(std::size_t index) const noexcept;
     /// Makes the first that is up the current one: a member that came back is returned to.
     void return_to_first() noexcept;
 

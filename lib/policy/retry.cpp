@@ -57,6 +57,10 @@ bool member_is_unfit(const error_code& code) noexcept {
     return code != boost::asio::error::operation_aborted;   // sockets, TLS, resolver
 }
 
+bool ran_out_of_time(const error_code& code) noexcept {
+    return code == errc::deadline_exceeded || code == server_errc::deadline_exceeded || code == grpc_errc::deadline_exceeded;
+}
+
 bool surely_not_executed(stage how_far, const error_code& code) noexcept {
     if (how_far == stage::not_sent) return true;
     if (how_far == stage::sent) return false;
@@ -65,6 +69,8 @@ bool surely_not_executed(stage how_far, const error_code& code) noexcept {
         || code == server_errc::not_supported_for_learner || code == server_errc::leader_changed
         || code == errc::gateway_disabled || token_was_refused(code))
         return true;
+    // A follower passes a promotion on again and again: this may be the answer to a second one, the first having worked.
+    if (code == server_errc::learner_not_ready || code == server_errc::member_not_learner) return false;
     return !member_is_unfit(code);   // what is left says that the request itself was refused
 }
 

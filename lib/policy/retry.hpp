@@ -35,6 +35,9 @@ bool leaves_in_doubt(safety kind, stage how_far, const error_code& code) noexcep
 /// The member, not the request, is at fault: another one may do better.
 bool member_is_unfit(const error_code& code) noexcept;
 
+/// It took too long, by our clock or by the server's: Grpc-Timeout makes that give up a little earlier.
+bool ran_out_of_time(const error_code& code) noexcept;
+
 /// The server wants another token than the one it got (or did not get).
 bool token_was_refused(const error_code& code) noexcept;
 

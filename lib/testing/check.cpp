@@ -12,19 +12,24 @@ namespace {
 void judge(const history& h, const check_options& options, findings& found) {
     // Who is wrong when nothing explains it all: etcd's answers, or what an observer makes of its events?
     timeline happened = explain(h, options, evidence::belief::all);
-    auto broken = happened.broken;
-    for (const auto less : {evidence::belief::seen, evidence::belief::none})
-        if (!happened.broken.empty() && !h.observers.empty()) happened = explain(h, options, less);
+    const auto broken = happened.broken;
+    if (!broken.empty() && !h.observers.empty())
+        for (const auto less : {evidence::belief::seen, evidence::belief::none})
+            if (timeline other = explain(h, options, less); other.broken.empty()) {
+                happened = std::move(other);
+                break;
+            }
     const bool answers_are_right = happened.broken.empty();
-    if (!answers_are_right)
-        for (violation& v : happened.broken) found.add(v.broken, v.words, v.operations);
+    const auto tell_of_answers = [&] {
+        for (const violation& v : broken) found.add(v.broken, v.words, v.operations);
+    };
+    if (!answers_are_right) tell_of_answers();
     findings rest;
     const storyteller tell(h);
     const judged run{h, options, happened, tell};
     for (const auto check_rule : {check_sequence, check_genuine, check_previous, check_contents, check_fresh, check_exclusive, check_leases})
         check_rule(run, rest);
-    if (answers_are_right && rest.empty())
-        for (violation& v : broken) found.add(v.broken, std::move(v.words), std::move(v.operations));
+    if (answers_are_right && rest.empty()) tell_of_answers();
     for (violation& v : rest.take()) found.add(v.broken, std::move(v.words), std::move(v.operations));
 }
 

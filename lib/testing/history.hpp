@@ -54,12 +54,6 @@ struct compaction {
     revision_t revision = 0;
 };
 
-/// The store was wiped or restored: from then on it goes on from `with`. What was on its way at that moment counts as unknown.
-struct replacement {
-    time_point at{};
-    known_state with;
-};
-
 /// One thing that an observer saw.
 struct sight {
     enum class kind : std::uint8_t {
@@ -112,13 +106,13 @@ struct holding {
     std::optional<time_point> until;     ///< When it gave it up, or was told of the loss; none: never.
 };
 
-/// A run. All that clients wrote to the keys of `operations` and of the observers is here, unless `foreign_writers`.
+/// A run on one store: where that is wiped or restored, another history begins. All that clients wrote to the keys of
+/// `operations` and of the observers is here; see `foreign_writers`.
 struct history {
     known_state start;
     std::vector<operation> operations;
     std::vector<lease_operation> leases;
     std::vector<compaction> compactions;
-    std::vector<replacement> replacements;   ///< In order.
     std::vector<observer> observers;
     std::vector<holding> holdings;
     /// Others use the store too, and leave alone the keys that this history is about.

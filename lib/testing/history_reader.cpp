@@ -281,7 +281,6 @@ private:
         history_.end = state(o);
         history_.ended = o.moment("at");
     }
-    void replacement(object& o) { history_.replacements.push_back({o.moment("at"), state(o)}); }
     void compaction(object& o) { history_.compactions.push_back({o.moment("called"), o.number("revision")}); }
     void call(object& o) {
         object what = o.inner("what");
@@ -344,7 +343,7 @@ private:
     static known_state state(object& o) { return {o.number("revision"), key_values(o, "kvs")}; }
 
     inline static const std::map<std::string, void (reader::*)(object&)> lines_{{"start", &reader::start}, {"call", &reader::call},
-        {"lease", &reader::lease}, {"compaction", &reader::compaction}, {"replacement", &reader::replacement},
+        {"lease", &reader::lease}, {"compaction", &reader::compaction},
         {"holding", &reader::held}, {"observer", &reader::watcher}, {"sight", &reader::saw}, {"end", &reader::end}};
 
     history& history_;

@@ -215,11 +215,6 @@ void write_history(std::ostream& out, const history& h) {
     for (const auto& o : h.operations) line(of(o));
     for (const auto& l : h.leases) line(of(l));
     for (const auto& c : h.compactions) line({{"type", "compaction"}, {"called", moment(c.called)}, {"revision", c.revision}});
-    for (const auto& r : h.replacements) {
-        json o = state("replacement", r.with);
-        o["at"] = moment(r.at);
-        line(o);
-    }
     for (const auto& c : h.holdings) line(of(c));
     for (const auto& w : h.observers) {
         line(of(w));

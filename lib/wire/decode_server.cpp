@@ -47,6 +47,12 @@ constexpr field hash_kv_fields[] = {
 };
 constexpr shape hash_kv_shape{hash_kv_fields};
 
+constexpr field downgrade_fields[] = {
+    object<&downgrade_response::header>("header", header_shape),
+    text<&downgrade_response::version>("version"),
+};
+constexpr shape downgrade_shape{downgrade_fields};
+
 constexpr field alarm_entry_fields[] = {
     scalar<&alarm_entry::member_id>("memberID"),
     text<&alarm_entry::alarm>("alarm"),
@@ -82,6 +88,7 @@ template <> const shape& shape_of<status_response>() { return status_shape; }
 template <> const shape& shape_of<member_list_response>() { return member_list_shape; }
 template <> const shape& shape_of<member_add_response>() { return member_add_shape; }
 template <> const shape& shape_of<hash_kv_response>() { return hash_kv_shape; }
+template <> const shape& shape_of<downgrade_response>() { return downgrade_shape; }
 template <> const shape& shape_of<alarm_response>() { return alarm_shape; }
 template <> const shape& shape_of<snapshot_response>() { return snapshot_shape; }
 template <> const shape& shape_of<health_response>() { return health_shape; }
@@ -91,6 +98,7 @@ template class decoder<status_response>;
 template class decoder<member_list_response>;
 template class decoder<member_add_response>;
 template class decoder<hash_kv_response>;
+template class decoder<downgrade_response>;
 template class decoder<alarm_response>;
 template class decoder<snapshot_response>;
 template class decoder<health_response>;

@@ -11,7 +11,7 @@ constexpr std::string_view no_end("\0", 1);
 
 // The first key after the range; none when the range has no end.
 std::optional<std::string> end_of(const key_range& r) {
-    if (r.is_single_key()) return r.first() + '\0';
+    if (r.is_single_key()) return r.lowest() + '\0';
     if (r.range_end() == no_end) return std::nullopt;
     return r.range_end();
 }
@@ -30,12 +30,17 @@ key_range key_range::prefix(std::string prefix) {
 
 key_range key_range::cover(const key_range& a, const key_range& b) {
     const auto end_a = end_of(a), end_b = end_of(b);
-    if (end_a && *end_a <= a.first()) return b;   // holds no key
-    if (end_b && *end_b <= b.first()) return a;
-    const std::string& first = std::min(a.first(), b.first());
+    if (end_a && *end_a <= a.first_) return b;   // holds no key
+    if (end_b && *end_b <= b.first_) return a;
+    const std::string& first = std::min(a.first_, b.first_);
     if (!end_a || !end_b) return from(first);
     const std::string& end = std::max(*end_a, *end_b);
     return end == first + '\0' ? key(first) : interval(first, end);
+}
+
+const std::string& key_range::first() const noexcept {
+    static const std::string first_of_all(1, '\0');   // etcd has no empty key
+    return first_.empty() && !is_single_key() ? first_of_all : first_;
 }
 
 bool key_range::contains(std::string_view key) const noexcept {

@@ -33,6 +33,9 @@ std::string hash_kv_request(revision_t revision);
 std::string alarm_list_request();
 /// `type`: NOSPACE, CORRUPT.
 std::string alarm_disarm_request(std::uint64_t member_id, std::string_view type);
+std::string move_leader_request(std::uint64_t target_id);
+/// `action`: VALIDATE, ENABLE, CANCEL.
+std::string downgrade_request(std::string_view action, std::string_view version);
 std::string member_list_request(bool linearizable);
 std::string member_add_request(const std::vector<std::string>& peer_urls, bool learner);
 std::string member_update_request(std::uint64_t id, const std::vector<std::string>& peer_urls);

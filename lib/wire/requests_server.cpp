@@ -32,6 +32,23 @@ std::string alarm_disarm_request(std::uint64_t member_id, std::string_view type)
     return out;
 }
 
+std::string move_leader_request(std::uint64_t target_id) {
+    std::string out;
+    json_object body(out);
+    body.number("targetID", target_id);
+    body.close();
+    return out;
+}
+
+std::string downgrade_request(std::string_view action, std::string_view version) {
+    std::string out;
+    json_object body(out);
+    body.word("action", action);
+    if (!version.empty()) body.text("version", version);
+    body.close();
+    return out;
+}
+
 std::string member_list_request(bool linearizable) {
     std::string out;
     json_object body(out);

@@ -225,6 +225,73 @@ TEST_CASE("search: by pattern over pages, and the past of a key", "[bulk]") {
         CHECK_FALSE(past.complete);
         past = co_await look.history("never");
         CHECK(past.versions.empty());
+        CHECK_FALSE(past.complete);   // not since the compaction, that is
+    });
+}
+
+TEST_CASE("search: the history of a key goes on past its deletions, up to a compaction", "[bulk]") {
+    FOR_EACH_ETCD(binary);
+    etcd_process etcd(binary);
+    const etcd_admin admin(etcd);
+    const auto others = [&](int n) {
+        for (int i = 0; i < n; ++i) admin.put("other", std::to_string(i));
+    };
+    strings expected;   // the newest first
+    const auto add = [&](std::string what, revision_t at) { expected.insert(expected.begin(), what + "@" + std::to_string(at)); };
+    add("first", admin.put("h", "first"));
+    others(150);   // more than one request for what lies between
+    add("second", admin.put("h", "second"));
+    others(1);
+    const revision_t first_end = admin.erase("h");
+    add("-", first_end);
+    others(200);
+    const revision_t third = admin.put("h", "third");
+    add("third", third);
+    add("-", admin.erase("h"));
+    add("fourth", admin.put("h", "fourth"));   // at once
+    add("fifth", admin.put("h", "fifth"));
+    test::run([&]() -> asio::awaitable<void> {
+        auto executor = co_await asio::this_coro::executor;
+        client c(executor, hasty(etcd));
+        search look(c);
+        const auto shown = [](const key_history& past) {
+            strings all;
+            for (const key_value& kv : past.versions) {
+                CHECK(kv.key == "h");
+                all.push_back((kv.version == 0 ? "-" : kv.value) + "@" + std::to_string(kv.mod_revision));
+            }
+            return all;
+        };
+        const auto last = [&](std::size_t n) { return strings(expected.end() - static_cast<std::ptrdiff_t>(n), expected.end()); };
+        const auto newest = [&](std::size_t n) { return strings(expected.begin(), expected.begin() + static_cast<std::ptrdiff_t>(n)); };
+        key_history past = co_await look.history("h");
+        CHECK(shown(past) == expected);
         CHECK(past.complete);
+        past = co_await look.history("h", 3);
+        CHECK(shown(past) == newest(3));
+        CHECK_FALSE(past.complete);
+        past = co_await look.history("never");
+        CHECK(past.versions.empty());
+        CHECK(past.complete);
+
+        add("-", admin.erase("h"));
+        others(300);
+        past = co_await look.history("h");   // of a key that is gone
+        CHECK(shown(past) == expected);
+        CHECK(past.complete);
+        CHECK(last(1) == strings{"first@2"});
+
+        admin.compact(first_end - 1);
+        past = co_await look.history("h");
+        CHECK(shown(past) == newest(expected.size() - 1));   // its second version was there at the compaction
+        CHECK_FALSE(past.complete);
+        admin.compact(third);
+        past = co_await look.history("h");
+        CHECK(shown(past) == newest(5));
+        CHECK_FALSE(past.complete);
+        admin.compact(admin.revision());
+        past = co_await look.history("h");
+        CHECK(past.versions.empty());
+        CHECK_FALSE(past.complete);
     });
 }

@@ -54,6 +54,7 @@ TEST_CASE("election: campaign, proclaim, resign, and who observes sees each lead
     news = observer.next(asio::use_future);
     CHECK(second_campaign.wait_for(0s) != std::future_status::ready);
     first.resign(asio::use_future).get();
+    CHECK(keys_at(etcd, name) == 1);   // at once, not when its time is up
     auto second = second_campaign.get();
     CHECK(value_of_leader(news.get()) == "two");
     CHECK(second.token() > leader->create_revision);

@@ -5,6 +5,7 @@
 #include "integration/scene.hpp"
 #include "support/io_threads.hpp"
 
+#include <dynconf/claim.hpp>
 #include <dynconf/types.hpp>
 
 #include <nlohmann/json.hpp>
@@ -26,6 +27,13 @@ inline std::size_t leases_at(const etcd_process& etcd) {
 }
 
 inline std::size_t keys_at(const etcd_process& etcd, std::string_view prefix) { return etcd_admin(etcd).read(prefix).size(); }
+
+inline claim_options with(std::chrono::milliseconds ttl, std::chrono::milliseconds wait = claim_options::forever) {
+    claim_options o;
+    o.ttl = ttl;
+    o.wait_timeout = wait;
+    return o;
+}
 
 inline void revoke_at(const etcd_process& etcd, lease_id id) {
     etcd_admin(etcd).call("/v3/lease/revoke", R"({"ID":")" + std::to_string(id) + R"("})");

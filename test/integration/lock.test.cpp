@@ -13,6 +13,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <deque>
 #include <future>
 #include <memory>
 #include <optional>
@@ -23,13 +24,6 @@ using namespace dynconf::test;
 namespace {
 
 const std::string name = "/locks/job";
-
-claim_options with(std::chrono::milliseconds ttl, std::chrono::milliseconds wait = claim_options::forever) {
-    claim_options o;
-    o.ttl = ttl;
-    o.wait_timeout = wait;
-    return o;
-}
 
 /// Neither a key nor a lease.
 bool nothing_left(const etcd_process& etcd) {
@@ -318,6 +312,52 @@ TEST_CASE("lock: a slow network changes no answer", "[lock]") {
         mine->unlock(asio::use_future).get();
         CHECK(nothing_left(etcd));
     }
+}
+
+TEST_CASE("lock: the end of one wakes the next one only", "[lock]") {
+    FOR_EACH_ETCD(binary);
+    etcd_process etcd(binary);
+    io_threads io(1);
+    client c(io.get_executor(), hasty(etcd));
+    const auto questions = [&] {
+        return etcd.metric("grpc_server_handled_total{grpc_code=\"OK\",grpc_method=\"Txn\",grpc_service=\"etcdserverpb.KV\",grpc_type=\"unary\"}");
+    };
+    constexpr int waiters = 5;
+    mutex m(c, name, with(30s));
+    held_lock mine = m.lock(asio::use_future).get();
+    std::deque<locking> queue;
+    for (int i = 1; i <= waiters; ++i) {
+        queue.emplace_back(io, m);
+        REQUIRE(becomes_true([&] { return questions() == 1 + 2 * i; }));   // to join, and whom to wait for
+    }
+    const double before = questions();
+    for (locking& next : queue) {
+        mine.unlock(asio::use_future).get();
+        auto got = next.get();
+        REQUIRE(got);
+        mine = *got;
+    }
+    CHECK(questions() == before + waiters);
+    mine.unlock(asio::use_future).get();
+}
+
+TEST_CASE("lock: an unlock that did not get through can be repeated", "[lock]") {
+    FOR_EACH_ETCD(binary);
+    etcd_process etcd(binary);
+    relay wire(etcd.port());
+    io_threads io(1);
+    client_options o = hasty({wire.endpoint()});
+    o.total_timeout = 1s;
+    client c(io.get_executor(), o);
+    held_lock mine = mutex(c, name, with(60s)).lock(asio::use_future).get();
+    wire.refuse();
+    CHECK(failure_in(mine.unlock(asio::use_future)));
+    CHECK_FALSE(mine.valid());   // nobody keeps it alive any more
+    CHECK(keys_at(etcd, name) == 1);
+    wire.mend();
+    mine.unlock(asio::use_future).get();
+    CHECK(keys_at(etcd, name) == 0);
+    CHECK(leases_at(etcd) == 0);
 }
 
 TEST_CASE("lock: cut at each byte of the exchange, it is had all the same, and nothing is left of it", "[lock]") {

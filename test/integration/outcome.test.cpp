@@ -30,7 +30,7 @@ asio::awaitable<truth> read_all(kv& store, std::string prefix) {
     co_return found;
 }
 
-struct claim {
+struct verdict {
     std::string key;
     write_state state;
     revision_t revision = 0;
@@ -42,8 +42,8 @@ struct tally {
 };
 
 /// Each claim about a key that was written at most once, by a write of its own.
-void check(const std::vector<claim>& claims, const truth& found) {
-    for (const claim& c : claims) {
+void check(const std::vector<verdict>& claims, const truth& found) {
+    for (const verdict& c : claims) {
         INFO(c.key);
         const auto at = found.find(c.key);
         if (at != found.end()) CHECK(at->second.version == 1);   // whatever was said: not twice
@@ -96,7 +96,7 @@ TEST_CASE("outcome: each is true where connections are cut at random, and nothin
             auto ex = co_await asio::this_coro::executor;
             client through(ex, impatient(wire.endpoint())), direct(ex, hasty(etcd));
             kv store(through), other(direct);
-            std::vector<claim> claims;
+            std::vector<verdict> claims;
             std::vector<tally> counted(writers);
             const auto write = [&](int w) -> asio::awaitable<void> {
                 const std::string counter = "counter/" + std::to_string(w);
@@ -142,7 +142,7 @@ TEST_CASE("outcome: a marker tells of each unknown what became of it", "[outcome
             client through(ex, impatient(wire.endpoint())), direct(ex, hasty(etcd));
             outcome_resolver resolver(through), calm(direct);
             kv other(direct);
-            std::vector<claim> claims;
+            std::vector<verdict> claims;
             std::vector<marker> all;
             const auto write = [&](int w) -> asio::awaitable<void> {
                 for (int i = 0; i < 25; ++i) {
@@ -384,7 +384,7 @@ TEST_CASE("outcome: a server that is killed or stopped during writes makes none 
             client c(ex, options);
             outcome_resolver resolver(c);
             kv store(c);
-            std::vector<claim> claims;
+            std::vector<verdict> claims;
             int busy = writers;
             const auto act = [&](int w) -> asio::awaitable<void> {
                 if (w == writers) {   // the fate
@@ -409,7 +409,7 @@ TEST_CASE("outcome: a server that is killed or stopped during writes makes none 
                     const txn what = writes_either_way(key, i % 2 == 0);
                     const auto done = co_await resolver.commit(mark, what, as_outcome);
                     said.count(done.state());
-                    claim c_{key, done.state(), done.executed() ? done.value().header.revision : 0};
+                    verdict c_{key, done.state(), done.executed() ? done.value().header.revision : 0};
                     if (done.unknown()) {
                         const resolution was = co_await resolve_at_last(resolver, mark);
                         resolved.count(was.state);
@@ -440,7 +440,7 @@ TEST_CASE("outcome: a write that is cancelled anywhere tells the truth", "[outco
             client c(ex, hasty(etcd));
             kv store(c);
             outcome_resolver resolver(c);
-            std::vector<claim> claims;
+            std::vector<verdict> claims;
             for (int i = 0; i < 150; ++i) {
                 const std::string key = "once/" + std::to_string(i);
                 const marker mark("markers/");
@@ -453,7 +453,7 @@ TEST_CASE("outcome: a write that is cancelled anywhere tells the truth", "[outco
                 stop.emit(asio::cancellation_type::terminal);
                 co_await until([&] { return done.has_value(); });
                 said.count(done->state());
-                claim was{key, done->state(), done->executed() ? done->value().header.revision : 0};
+                verdict was{key, done->state(), done->executed() ? done->value().header.revision : 0};
                 if (done->unknown()) {
                     CHECK(done->error().code == asio::error::operation_aborted);
                     const resolution r = co_await resolver.resolve(mark);

@@ -142,9 +142,14 @@ TEST_CASE("endpoints: one try at a given endpoint neither retries nor goes elsew
         CHECK(silent.error().code == errc::deadline_exceeded);
         CHECK(silent.error().detail.find(first.url()) != std::string::npos);
         CHECK(std::chrono::steady_clock::now() - begin < 4s);
+        CHECK_FALSE(core.last_failure().code);   // so short a time says nothing of the member
+        etcd::call is_it_there = read_call();
+        is_it_there.sign_of_life = true;
+        silent = co_await core.unary_at<range_response>(1, is_it_there, body, 50ms);
+        CHECK(!silent);
         CHECK(core.last_failure().code == errc::deadline_exceeded);
     });
-    CHECK(first.count(range_path) == 1);
+    CHECK(first.count(range_path) == 2);
     CHECK(second.count(range_path) == 1);
 }
 

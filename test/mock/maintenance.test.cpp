@@ -3,6 +3,7 @@
 
 #include <dynconf/maintenance.hpp>
 
+#include "etcd/capabilities.hpp"
 #include "etcd/snapshot_file.hpp"
 
 #include <algorithm>
@@ -98,4 +99,11 @@ TEST_CASE("the true leader is the one of the newest term that has one") {
     silent.endpoints.push_back({"2", error{errc::deadline_exceeded, {}}});
     CHECK(silent.leader() == 1);
     CHECK(of({{1, 0, 5}}).leader() == 0);
+}
+
+TEST_CASE("a token shows of which kind it is") {
+    using kind = endpoint_capabilities::token_kind;
+    CHECK(etcd::kind_of_token("tvbeuCzmrzUehLDw.13") == kind::simple);
+    CHECK(etcd::kind_of_token("eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjF9.c2ln") == kind::jwt);
+    for (const char* text : {"", ".", "a.", ".1", "abc", "a.b", "a.1.2", "eyJ.1x"}) CHECK(etcd::kind_of_token(text) == kind::unknown);
 }

@@ -1,11 +1,11 @@
 // The long run: `dynconf watch --json` follows a cluster of three members through wires that break in every way, beside
 // writers, while the members are killed, paused and restarted and history is compacted. See scripts/soak.
 
-#include "soak/faults.hpp"
 #include "soak/judge.hpp"
 #include "soak/writers.hpp"
 
 #include "support/etcd_admin.hpp"
+#include "support/random_faults.hpp"
 #include "support/watch_program.hpp"
 
 #include <nlohmann/json.hpp>
@@ -124,7 +124,7 @@ int run(const settings& s) {
               << " s, max_staleness " << in_seconds(s.max_staleness) << ", allowance " << in_seconds(s.allowance)
               << std::endl;
     etcd_cluster cluster(binary, 3);
-    soak_faults faults(cluster, s.seed);
+    random_faults faults(cluster, s.seed);
     watch_judge judge({s.max_staleness, s.allowance});
     written first;
     first.value = "first";
@@ -150,7 +150,8 @@ int run(const settings& s) {
     {
         soak_writers writers(cluster, s.writers, s.seed);
         for (const auto due = begin + s.length; watch_judge::clock::now() < due; std::this_thread::sleep_for(5ms)) {
-            if (!s.quiet) faults.step(watch_judge::clock::now(), writers.revision(), judge);
+            if (!s.quiet) faults.step(watch_judge::clock::now(), writers.revision(),
+                [&](auto at, std::int64_t revision) { judge.on_compaction(at, revision); });
             take_lines();
             if (!program.process().running()) throw std::runtime_error("dynconf watch has ended by itself");
         }

@@ -27,11 +27,15 @@ public:
     /// exception only when cancelled (terminal).
     virtual boost::asio::awaitable<mirror_step> next() = 0;
 
+    /// The ranges by their whole names: a copy on disk is of them, and used for no others. Default: as they are. For
+    /// a source that shows a part of something under names of its own, as that of a view does (client::within).
+    virtual std::vector<key_range> absolute(std::vector<key_range> ranges) const;
+
     /// After the last next(): nothing needs to be kept open. Default: nothing to do.
     virtual void close() noexcept;
 };
 
-/// etcd itself.
+/// etcd itself, or a view of it: then the schema's keys are those of the view.
 DYNCONF_API std::shared_ptr<source> etcd_source(client c);
 
 }  // namespace dynconf

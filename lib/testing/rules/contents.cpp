@@ -63,7 +63,7 @@ std::string unfounded(const judged& run, const sight& s, std::optional<revision_
                 [&](const compaction& c) { return c.called <= s.at && c.revision > had.value_or(0); });
             return needed ? "" : "no compaction made it necessary";
         }
-        case mirror_step::reason::store_replaced: return "the store was not replaced";   // check() has taken those out
+        case mirror_step::reason::store_replaced: return "the store was not replaced";   // a history is of one
         case mirror_step::reason::repaired: return "the watch had lost something";
         case mirror_step::reason::none: break;
     }

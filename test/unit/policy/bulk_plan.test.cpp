@@ -78,3 +78,15 @@ TEST_CASE("bulk plan: ranges, deletes and transactions weigh what they say", "[b
     CHECK(counts(bulk_plan(ops, split(128, 800)).value()) == sizes{3, 1});
     CHECK(bulk_plan(ops, split(128, 600)).error().code == server_errc::request_too_large);
 }
+
+TEST_CASE("a bulk plan counts the prefix of a view, in which a key may be empty") {
+    bulk_options options;
+    options.max_bytes = 100;
+    const std::vector<op> two{op::put("", "x"), op::put("k", "x")};
+    CHECK_FALSE(bulk_plan(two, options));
+    options.split = true;
+    REQUIRE(bulk_plan(two, options, 6));
+    CHECK(bulk_plan(two, options, 6)->size() == 1);
+    CHECK(bulk_plan(two, options, 40)->size() == 2);
+    CHECK(bulk_plan(two, options, 80).error().code == server_errc::request_too_large);
+}

@@ -306,6 +306,21 @@ TEST_CASE("endpoints: those that are preferred come first, whatever their number
     CHECK(h.choose() == 4);
 }
 
+TEST_CASE("endpoints: what was too slow at one goes on at the next that is up, going round", "[policy][endpoints]") {
+    endpoint_health h = up(4);
+    h.prefer({2, 0, 3, 1});
+    CHECK(h.next_after(2) == 0);
+    CHECK(h.next_after(1) == 2);
+    h.failed(0, start, start);
+    h.retire(3);
+    CHECK(h.next_after(2) == 1);
+    CHECK(h.choose() == 2);   // for all others nothing has changed
+    h.failed(2, start, start);
+    CHECK(h.next_after(2) == 1);
+    CHECK(h.next_after(1) == 1);
+    CHECK(up(1).next_after(0) == 0);
+}
+
 TEST_CASE("endpoints: there may be none yet", "[policy][endpoints]") {
     endpoint_health h = up(0);
     CHECK(h.all_down());

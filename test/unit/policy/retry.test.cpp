@@ -44,6 +44,9 @@ const row rows[] = {
     {grpc_errc::out_of_range, stop, stop, true, false},
     {grpc_errc::unimplemented, stop, stop, true, false},
     {grpc_errc::resource_exhausted, stop, stop, true, false},
+    // refused, perhaps because an earlier passing on of the same call has worked
+    {server_errc::learner_not_ready, stop, stop, false, false},
+    {server_errc::member_not_learner, stop, stop, false, false},
     // who asks
     {server_errc::user_empty, token, token, true, false},
     {server_errc::invalid_auth_token, token, token, true, false},
@@ -104,6 +107,8 @@ TEST_CASE("retry: what an error means for a read and for a write", "[policy]") {
         CHECK(policy::decide(safety::at_most_once, stage::answered, r.code) == r.write);
         CHECK(policy::surely_not_executed(stage::answered, r.code) == r.sure);
         CHECK(policy::member_is_unfit(r.code) == r.unfit);
+        const bool late = r.code == errc::deadline_exceeded || r.code == server_errc::deadline_exceeded || r.code == grpc_errc::deadline_exceeded;
+        CHECK(policy::ran_out_of_time(r.code) == late);
 
         // Before a byte left, all may be tried again.
         const verdict unsent = r.unfit ? other : stop;

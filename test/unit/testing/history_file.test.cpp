@@ -46,7 +46,6 @@ TEST_CASE("history file: what is read is what was written", "[checker]") {
     h.operations.push_back({9, op::txn(txn().else_(op::txn(std::move(inner)))), run_book::at(1)});
     h.leases = {{1, lease_operation::kind::keep_alive, -3, run_book::at(1), run_book::at(2), write_state::executed, 60}};
     h.compactions = {{run_book::at(5), 3}};
-    h.replacements = {{run_book::at(6), {1, {}}}};
     h.holdings = {{1, "lock", "lock/1", 4, run_book::at(1), run_book::at(2)}, {2, "lock", "lock/2", 5, run_book::at(3), {}}};
     run_book b;
     observer& m = b.watch("mirror", key_range::prefix("a"));

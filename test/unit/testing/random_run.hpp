@@ -2,6 +2,7 @@
 
 // A run of random calls against the model of etcd, in simulated time: right by construction.
 
+#include "support/random_calls.hpp"
 #include "testing/kv_model.hpp"
 #include "unit/testing/runs.hpp"
 
@@ -25,7 +26,7 @@ struct random_run {
     history make() const {
         std::mt19937_64 random(seed);
         const auto below = [&](std::uint64_t n) { return random() % n; };
-        const auto key = [&] { return std::string(1, static_cast<char>('a' + below(keys))); };
+        random_calls draw(random, keys);
         history h;
         struct moment { int at; std::size_t call; };
         std::vector<moment> executions;
@@ -36,23 +37,7 @@ struct random_run {
             const int executed = called + static_cast<int>(below(12));
             const int returned = executed + static_cast<int>(below(8));
             const std::string value = "v" + std::to_string(i);
-            const auto some = [&]() -> op {
-                const auto kind = below(20);
-                if (kind < 7) return op::put(key(), value, {.prev_kv = below(2) == 0});
-                if (kind < 9) return op::delete_range(key_range::key(key()));
-                if (kind < 10) return op::delete_range(key_range::interval("a", key()), {.prev_kv = true});
-                if (kind < 14) return op::range(below(2) == 0 ? key_range::all() : key_range::key(key()));
-                if (kind < 15) return op::range(key_range::all(), {.limit = 2, .order = sort_order::descend, .target = sort_target::mod});
-                const std::string k = key(), other = key();
-                txn t;
-                if (below(2) == 0) t.if_(version_of(k) < 3);
-                else t.if_(value_of(k) < value);
-                t.then(op::put(k, value)).then(op::range(key_range::all()));
-                if (other != k) t.then(op::put(other, value));
-                t.else_(op::delete_range(key_range::key(k), {.prev_kv = true}));
-                return op::txn(std::move(t));
-            };
-            h.operations.push_back({c, some(), book_time(called), book_time(returned), write_state::executed, {}});
+            h.operations.push_back({c, draw.next(value), book_time(called), book_time(returned), write_state::executed, {}});
             if (below(1000) < unknown_per_mille) {
                 h.operations.back().state = write_state::unknown;
                 clock[c] = called + 30;

@@ -32,6 +32,11 @@ TEST_CASE("a range as etcd writes it") {
     CHECK(key_range::all().first() == zero);
     CHECK(key_range::all().range_end() == zero);
     CHECK(key_range::from("k").range_end() == zero);
+    // The empty key, which etcd cannot have, is before all that it can.
+    CHECK(key_range::from("") == key_range::all());
+    CHECK(key_range::all().lowest().empty());
+    CHECK(key_range::interval("", "b").first() == zero);
+    CHECK(key_range::key("").first().empty());
 }
 
 TEST_CASE("what a range contains") {
@@ -46,6 +51,9 @@ TEST_CASE("what a range contains") {
     CHECK_FALSE(half_open.contains("d"));
 
     CHECK(key_range::all().contains(zero));
+    CHECK(key_range::all().contains(""));
+    CHECK_FALSE(key_range::all().after("").contains(""));
+    CHECK(key_range::all().after("").contains(zero));
     CHECK(key_range::all().contains("\xff\xff"));
     CHECK(key_range::from("b").contains("\xff"));
     CHECK_FALSE(key_range::from("b").contains("a\xff"));

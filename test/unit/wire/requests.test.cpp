@@ -29,6 +29,9 @@ TEST_CASE("a range request says only what was asked for") {
     CHECK(json::parse(range_request(key_range::all(), {})) == json{{"key", "AA=="}, {"range_end", "AA=="}});
     CHECK(json::parse(range_request(key_range::prefix("/a/"), {})) ==
           json{{"key", b64("/a/")}, {"range_end", b64("/a0")}});
+    CHECK(json::parse(range_request(key_range::interval("", "b"), {})) == json{{"key", "AA=="}, {"range_end", b64("b")}});
+    CHECK(json::parse(txn_request(txn().if_(version_of(key_range::all()) == 0)))["compare"][0]
+          == json{{"result", "EQUAL"}, {"target", "VERSION"}, {"key", "AA=="}, {"range_end", "AA=="}, {"version", "0"}});
 
     range_options o;
     o.limit = 10;

@@ -70,6 +70,9 @@ TEST_CASE("cluster and maintenance requests") {
     // IDs of members use all 64 bits
     CHECK(json::parse(alarm_disarm_request(12131692803055865972u, "NOSPACE")) ==
           json{{"action", "DEACTIVATE"}, {"memberID", "12131692803055865972"}, {"alarm", "NOSPACE"}});
+    CHECK(move_leader_request(12131692803055865972u) == R"({"targetID":"12131692803055865972"})");
+    CHECK(json::parse(downgrade_request("ENABLE", "3.4.0")) == json{{"action", "ENABLE"}, {"version", "3.4.0"}});
+    CHECK(downgrade_request("CANCEL", {}) == R"({"action":"CANCEL"})");
     CHECK(member_id_request(12131692803055865972u) == R"({"ID":"12131692803055865972"})");
     CHECK(member_list_request(false) == "{}");
     CHECK(member_list_request(true) == R"({"linearizable":true})");

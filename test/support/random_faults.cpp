@@ -1,4 +1,4 @@
-#include "soak/faults.hpp"
+#include "support/random_faults.hpp"
 
 #include "support/etcd_admin.hpp"
 
@@ -10,8 +10,8 @@ namespace dynconf::test {
 using namespace std::chrono_literals;
 using std::chrono::milliseconds;
 
-soak_faults::soak_faults(etcd_cluster& cluster, std::uint64_t seed)
-    : cluster_(cluster), random_(seed), next_(clock::now() + 1s) {
+random_faults::random_faults(etcd_cluster& cluster, std::uint64_t seed, int pace)
+    : cluster_(cluster), random_(seed), pace_(pace), next_(clock::now() + 1s / pace) {
     for (std::size_t i = 0; i < cluster.size(); ++i) {
         target t;
         t.wire = std::make_unique<relay>(cluster[i].port());
@@ -19,17 +19,17 @@ soak_faults::soak_faults(etcd_cluster& cluster, std::uint64_t seed)
     }
 }
 
-std::vector<std::string> soak_faults::endpoints() const {
+std::vector<std::string> random_faults::endpoints() const {
     std::vector<std::string> all;
     for (const target& t : targets_) all.push_back(t.wire->endpoint());
     return all;
 }
 
-milliseconds soak_faults::between(int least, int most) {
-    return milliseconds(std::uniform_int_distribution<int>(least, most)(random_));
+milliseconds random_faults::between(int least, int most) {
+    return milliseconds(std::uniform_int_distribution<int>(least, most)(random_)) / pace_;
 }
 
-void soak_faults::step(clock::time_point now, std::int64_t revision, watch_judge& judge) {
+void random_faults::step(clock::time_point now, std::int64_t revision, const compacting& told) {
     for (std::size_t i = 0; i < targets_.size(); ++i) {
         target& t = targets_[i];
         if (t.wire_until && now >= *t.wire_until) {
@@ -42,10 +42,10 @@ void soak_faults::step(clock::time_point now, std::int64_t revision, watch_judge
     next_ = now + between(300, 2'500);
     const auto kind = random_() % 20;
     if (kind < 3) {
-        compact(revision, judge);
+        compact(revision, told);
     } else if (kind == 3) {   // all wires at once, and history gone meanwhile: only then is a resync due
         for (target& t : targets_) harm_wire(t, now + between(2'000, 4'000));
-        compact(revision, judge);
+        compact(revision, told);
     } else if (kind == 4) {   // a minority is left
         const std::size_t spared = random_() % targets_.size();
         const auto until = now + between(5'000, 8'000);
@@ -58,7 +58,7 @@ void soak_faults::step(clock::time_point now, std::int64_t revision, watch_judge
     }
 }
 
-void soak_faults::harm_wire(target& t, clock::time_point until) {
+void random_faults::harm_wire(target& t, clock::time_point until) {
     t.wire_until = until;
     switch (random_() % 10) {
         case 0: t.wire->cut(); ++done_["cut"]; break;
@@ -79,7 +79,7 @@ void soak_faults::harm_wire(target& t, clock::time_point until) {
     }
 }
 
-void soak_faults::harm_process(std::size_t i, clock::time_point until) {
+void random_faults::harm_process(std::size_t i, clock::time_point until) {
     target& t = targets_[i];
     if (t.process_until) return;
     t.process_until = until;
@@ -97,7 +97,7 @@ void soak_faults::harm_process(std::size_t i, clock::time_point until) {
     }
 }
 
-void soak_faults::undo_process(std::size_t i) {
+void random_faults::undo_process(std::size_t i) {
     target& t = targets_[i];
     if (!t.stopped && cluster_[i].running()) return;   // still ending
     if (t.stopped) cluster_[i].resume();
@@ -105,9 +105,9 @@ void soak_faults::undo_process(std::size_t i) {
     t.process_until.reset();
 }
 
-void soak_faults::compact(std::int64_t revision, watch_judge& judge) {
+void random_faults::compact(std::int64_t revision, const compacting& told) {
     if (revision == 0) return;
-    judge.on_compaction(clock::now(), revision);   // first: it may be executed whatever comes back
+    told(clock::now(), revision);   // first: it may be executed whatever comes back
     for (std::size_t i = 0; i < targets_.size(); ++i) {
         if (targets_[i].process_until) continue;
         try {
@@ -118,7 +118,7 @@ void soak_faults::compact(std::int64_t revision, watch_judge& judge) {
     }
 }
 
-void soak_faults::heal() {
+void random_faults::heal() {
     for (target& t : targets_) {
         t.wire->mend();
         t.wire_until.reset();

@@ -1,0 +1,108 @@
+#include "etcd/kv_calls.hpp"
+
+#include "policy/range_walk.hpp"
+#include "wire/requests.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+namespace dynconf::etcd {
+
+namespace {
+
+/// To delete everything by the prefix "" is an accident more often than not.
+bool deletes_all_unasked(const key_range& keys, const delete_options& options) {
+    const key_range all = key_range::all();
+    return !options.everything && keys.first() == all.first() && keys.range_end() == all.range_end();
+}
+
+bool deletes_all_unasked(const txn& what) {
+    const auto does = [](const op& o) {
+        if (const auto* d = std::get_if<op::delete_op>(&o.what())) return deletes_all_unasked(d->range, d->options);
+        const auto* inner = std::get_if<op::txn_op>(&o.what());
+        return inner != nullptr && deletes_all_unasked(*inner->what);
+    };
+    return std::any_of(what.success().begin(), what.success().end(), does) || std::any_of(what.failure().begin(), what.failure().end(), does);
+}
+
+error not_all_unasked(std::string_view what) {
+    return {errc::invalid_argument, std::string(what) + ": all keys, without delete_options::everything"};
+}
+
+/// A call, and its answer as the view sees it.
+template <class Response>
+asio::awaitable<result<Response>> ask(const view& through, call what, std::string body) {
+    what.due = through.due();
+    auto answer = co_await through.core().unary<Response>(what, body);
+    if (answer) through.keys().from_etcd(*answer);
+    co_return answer;
+}
+
+}  // namespace
+
+asio::awaitable<result<range_response>> range_once(const view& through, const key_range& keys, const range_options& options,
+                                                   std::optional<brief> limits, asked_by who) {
+    const std::string body = wire::range_request(through.keys().to_etcd(keys), options);
+    call what;
+    what.name = "range";
+    what.path = "/v3/kv/range";
+    what.needs_leader = !options.serializable;
+    what.background = who == asked_by::library;
+    what.due = limits ? limits->due : through.due();
+    result<range_response> answer = range_response();
+    if (limits && limits->endpoint) {
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(limits->due - client_core::clock::now());
+        answer = co_await through.core().unary_at<range_response>(*limits->endpoint, what, body, left);
+    } else {
+        answer = co_await through.core().unary<range_response>(what, body);
+    }
+    if (answer) through.keys().from_etcd(*answer);
+    co_return answer;
+}
+
+asio::awaitable<result<range_response>> range_pages(const view& through, key_range keys, range_options options,
+                                                    std::optional<brief> limits, asked_by who) {
+    policy::range_walk walk(std::move(keys), options, through.core().options().page_size);
+    range_response whole;
+    for (bool first = true; !walk.done(); first = false) {
+        auto page = co_await range_once(through, walk.keys(), walk.options(), limits, who);
+        if (!page) co_return page.error();
+        if (auto wrong = walk.on(*page)) co_return std::move(*wrong);
+        if (first) {
+            whole = std::move(*page);
+            continue;
+        }
+        whole.more = page->more;
+        whole.kvs.insert(whole.kvs.end(), std::make_move_iterator(page->kvs.begin()), std::make_move_iterator(page->kvs.end()));
+    }
+    co_return whole;
+}
+
+asio::awaitable<result<put_response>> put(const view& through, std::string key, std::string value, put_options options) {
+    const call what{"put", "/v3/kv/put", policy::safety::at_most_once};
+    std::string body = wire::put_request(through.keys().to_etcd(std::move(key)), value, options);
+    value = {};   // it may be large, and is not needed while etcd works
+    co_return co_await ask<put_response>(through, what, std::move(body));
+}
+
+asio::awaitable<result<delete_response>> delete_range(const view& through, key_range keys, delete_options options) {
+    if (deletes_all_unasked(keys, options)) co_return not_all_unasked("delete_range");
+    const call what{"delete_range", "/v3/kv/deleterange", policy::safety::at_most_once};
+    std::string body = wire::delete_range_request(through.keys().to_etcd(keys), options);
+    co_return co_await ask<delete_response>(through, what, std::move(body));
+}
+
+asio::awaitable<result<txn_response>> commit(const view& through, txn what, commit_options options) {
+    if (deletes_all_unasked(what)) co_return not_all_unasked(options.name);
+    call request;
+    request.name = options.name;
+    request.path = "/v3/kv/txn";
+    request.safety = options.how.value_or(what.read_only() ? policy::safety::repeatable : policy::safety::at_most_once);
+    std::string body = wire::txn_request(through.keys().to_etcd(std::move(what)));
+    co_return co_await ask<txn_response>(through, request, std::move(body));
+}
+
+error unfit_answer(std::string_view to, bool in_doubt) { return {errc::malformed_response, "the answer to " + std::string(to), in_doubt}; }
+
+}  // namespace dynconf::etcd

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <dynconf/detail/facet.hpp>
+
+#include "etcd/client_core.hpp"
+#include "policy/key_space.hpp"
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <utility>
+
+namespace dynconf::etcd {
+
+/// How an operation sees etcd: through which core, which of its keys under which names, and how long a call may take.
+class view {
+public:
+    using clock = client_core::clock;
+
+    explicit view(const detail::call_origin& from) : core_(from.core), keys_(from.prefix), limit_(from.timeout) {}
+    /// All of etcd, by the client's own limits.
+    explicit view(std::shared_ptr<client_core> core) : core_(std::move(core)) {}
+
+    client_core& core() const noexcept { return *core_; }
+    const std::shared_ptr<client_core>& shared_core() const noexcept { return core_; }
+    const policy::key_space& keys() const noexcept { return keys_; }
+
+    /// When a call that begins now has to be done; none: by the client's own limits.
+    std::optional<clock::time_point> due() const {
+        if (due_ || !limit_) return due_;
+        return clock::now() + *limit_;
+    }
+    /// The same for an operation that begins now, and as a whole takes no longer than a call may.
+    view for_one_operation() const {
+        view bounded = *this;
+        bounded.due_ = due();
+        return bounded;
+    }
+
+private:
+    std::shared_ptr<client_core> core_;
+    policy::key_space keys_;
+    std::optional<std::chrono::milliseconds> limit_;
+    std::optional<clock::time_point> due_;
+};
+
+}  // namespace dynconf::etcd
