@@ -58,7 +58,7 @@ public:
             [f = origin_, ttl, id](detail::erased_handler<lease_grant_response> h) { start_grant(f, ttl, id, std::move(h)); });
     }
 
-    /// Ends a lease, and deletes its keys. Repeated when an answer was lost: it may then say lease_not_found after all.
+    /// Ends a lease, and deletes its keys. Repeated when an answer was lost; that etcd does not know it by then is no error.
     template <class Token = default_token>
     auto revoke(lease_id id, Token&& token = {}) {
         return detail::initiate_write<void>(std::forward<Token>(token),

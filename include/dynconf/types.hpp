@@ -74,7 +74,10 @@ public:
     /// The part of this range behind `key`, which is in it: to go on after the last key of an answer that was cut.
     DYNCONF_API key_range after(std::string_view key) const;
 
-    friend bool operator==(const key_range&, const key_range&) = default;
+    /// The same to etcd: the same `first()` and `range_end()`.
+    friend bool operator==(const key_range& a, const key_range& b) noexcept {
+        return a.first() == b.first() && a.range_end_ == b.range_end_;
+    }
 
 private:
     key_range(std::string first, std::string range_end)

@@ -25,7 +25,7 @@ namespace asio = boost::asio;
 /// own, one at a time, each for the length of one read or write.
 class disk_cache {
 public:
-    using clock = std::chrono::steady_clock;
+    using clock = transport::clock;
 
     disk_cache(etcd::strand on, cache_options options, log_sink log);
 

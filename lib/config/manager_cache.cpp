@@ -9,7 +9,7 @@
 
 namespace dynconf {
 
-using clock = std::chrono::steady_clock;
+using clock = transport::clock;
 
 namespace {
 

@@ -11,7 +11,7 @@
 
 namespace dynconf {
 
-using clock = std::chrono::steady_clock;
+using clock = transport::clock;
 
 namespace {
 

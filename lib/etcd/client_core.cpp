@@ -64,7 +64,7 @@ std::shared_ptr<client_core> client_core::make(const asio::any_io_executor& exec
 
 client_core::client_core(made_by_make, const asio::any_io_executor& executor, client_options options, std::vector<endpoint> endpoints)
     : strand_(asio::make_strand(executor)), options_(std::move(options)),
-      connector_(std::make_shared<transport::connector>(strand_, options_)), configured_(endpoints.size()), random_(policy::system_random()),
+      connector_(transport::make_connector(strand_, options_)), configured_(endpoints.size()), random_(transport::chance()),
       health_(endpoints.size(), options_.backoff, random_), retries_(options_.retry_budget),
       tokens_(options_.auth.has_value()), token_changed_(strand_), health_changed_(strand_), events_(options_.log),
       look_up_pauses_(options_.backoff, random_) {
@@ -97,8 +97,8 @@ std::optional<std::size_t> client_core::find_endpoint(std::string_view text) con
 
 asio::awaitable<bool> client_core::sleep(std::chrono::milliseconds d) {
     if (co_await transport::was_cancelled()) co_return false;
-    asio::steady_timer timer(strand_, d);
-    co_await timer.async_wait(transport::as_result);
+    transport::timer sleeper(strand_, clock::now() + d);
+    co_await sleeper.async_wait(transport::as_result);
     co_return !co_await transport::was_cancelled();
 }
 
@@ -234,14 +234,20 @@ asio::awaitable<result<void>> client_core::perform(const call& what, const std::
     const time_point due = what.due.value_or(clock::now() + options_.total_timeout);
     policy::backoff pauses(options_.backoff, random_);
     std::map<std::size_t, std::string> causes;   // by endpoint, the last of each
+    bool in_doubt = false;                       // one of the tries may have been executed
     for (std::size_t tries = 1;; ++tries) {
         auto outcome = co_await try_once(std::nullopt, what, body, answer, due);
-        if (!outcome) co_return outcome.error();
+        if (!outcome) {
+            error why = outcome.error();
+            why.in_doubt |= in_doubt;
+            co_return why;
+        }
         if (!outcome->failed) {
             if (tries == 1) retries_.first_try_worked();
             co_return result<void>();
         }
         error why = outcome->failed->why;
+        why.in_doubt = in_doubt |= why.in_doubt;
         if (outcome->verdict == policy::verdict::give_up) co_return why;
 
         const std::size_t round = health_.count();
@@ -250,7 +256,7 @@ asio::awaitable<result<void>> client_core::perform(const call& what, const std::
             causes[outcome->index] = why.message();
             std::string all;
             for (const auto& [index, cause] : causes) all += (all.empty() ? "" : "; ") + cause;
-            co_return error{errc::no_endpoint_available, std::move(all)};
+            co_return error{errc::no_endpoint_available, std::move(all), in_doubt};
         }
         causes[outcome->index] = why.message();
         // Background work is bounded by the ejections.
@@ -262,7 +268,7 @@ asio::awaitable<result<void>> client_core::perform(const call& what, const std::
             const auto pause = pauses.failed(clock::now());
             if (clock::now() + pause >= due) co_return why;
             if (!co_await sleep(pause))
-                co_return in_context({asio::error::operation_aborted, {}}, what, pools_[outcome->index]->to().to_string());
+                co_return in_context({asio::error::operation_aborted, {}, in_doubt}, what, pools_[outcome->index]->to().to_string());
         }
     }
 }

@@ -71,7 +71,7 @@ error in_context(error e, const call& what, const std::string& where);
 /// are for coroutines on its strand.
 class client_core : public std::enable_shared_from_this<client_core> {
 public:
-    using clock = std::chrono::steady_clock;
+    using clock = transport::clock;
 
     /// std::invalid_argument for endpoints or credentials that cannot work.
     static std::shared_ptr<client_core> make(const asio::any_io_executor& executor, client_options options);

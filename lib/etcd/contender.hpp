@@ -19,7 +19,7 @@ namespace dynconf::etcd {
 /// next before it. One attempt. On the core's strand; what says so, from any thread once the attempt has worked.
 class contender {
 public:
-    using clock = std::chrono::steady_clock;
+    using clock = transport::clock;
 
     contender(const view& through, std::string_view name, std::string value);
 

@@ -9,7 +9,6 @@
 
 #include <memory>
 #include <optional>
-#include <random>
 #include <string>
 #include <utility>
 
@@ -22,12 +21,8 @@ namespace {
 
 constexpr auto most_for_a_drop = 2s;
 
-/// Positive, as those that etcd draws. From the operating system, so that no two processes share one.
-lease_id random_lease_id() {
-    std::random_device device;
-    const std::uint64_t bits = std::uint64_t{device()} << 32 | device();
-    return static_cast<lease_id>(bits >> 1 | 1);
-}
+/// Positive, as those that etcd draws.
+lease_id random_lease_id() { return static_cast<lease_id>(transport::random_bits() >> 1 | 1); }
 
 asio::awaitable<void> try_to_revoke(client_core& core, lease_id id, client_core::clock::time_point due) {
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
@@ -123,12 +118,14 @@ asio::awaitable<result<lease_grant_response>> grant_lease(const view& through, s
 }
 
 asio::awaitable<result<void>> revoke_lease(const view& through, lease_id id) {
-    call what{"lease_revoke", "/v3/lease/revoke"};
+    call what{"lease_revoke", "/v3/lease/revoke", safety::repeatable_write};
     what.due = through.due();
     const std::string body = wire::lease_revoke_request(id);
     auto done = co_await through.core().unary<wire::header_only_response>(what, body);
-    if (!done) co_return done.error();
-    co_return result<void>();
+    if (done) co_return result<void>();
+    // Not known any more: after a try whose answer was lost that is what was wanted.
+    if (done.error().in_doubt && done.error().code == server_errc::lease_not_found) co_return result<void>();
+    co_return done.error();
 }
 
 asio::awaitable<void> drop_lease(client_core& core, lease_id id) {

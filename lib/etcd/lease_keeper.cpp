@@ -67,7 +67,7 @@ asio::awaitable<error> kept_lease::until_lost() {
 // The keeper
 
 void lease_keeper::add(kept_lease& l) {
-    leases_.insert(&l);
+    leases_.push_back(&l);
     moved_.notify_all();
     if (std::exchange(running_, true)) return;
     auto life = [core = core_.shared_from_this(), this]() -> asio::awaitable<void> {
@@ -78,7 +78,7 @@ void lease_keeper::add(kept_lease& l) {
 }
 
 void lease_keeper::remove(kept_lease& l) noexcept {
-    leases_.erase(&l);
+    leases_.remove(&l);
     if (const auto f = std::exchange(l.flight_, nullptr)) {
         std::replace(f->leases.begin(), f->leases.end(), &l, static_cast<kept_lease*>(nullptr));
         const bool unwanted = std::all_of(f->leases.begin(), f->leases.end(), [](const kept_lease* k) { return k == nullptr; });
@@ -111,7 +111,7 @@ void lease_keeper::tell_losses(clock::time_point now) {
         kept_lease& l = **next++;
         const loss why = l.when_.lost(now);
         if (why == loss::none) continue;
-        leases_.erase(&l);
+        leases_.remove(&l);
         error cause{code_of(why), why == loss::unreachable ? l.last_failure_.message() : std::string()};
         core_.log(log_level::warning, "lease_lost", cause.message(), {{"cause", cause.message()}, {"lease", std::to_string(l.id_)}});
         l.lose(std::move(cause));

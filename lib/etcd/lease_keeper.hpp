@@ -13,7 +13,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <set>
+#include <list>
 #include <vector>
 
 namespace dynconf::etcd {
@@ -23,7 +23,7 @@ struct keep_alive_flight;
 /// A lease that is kept alive as long as this lives, by the lease_keeper. On the core's strand.
 class kept_lease {
 public:
-    using clock = std::chrono::steady_clock;
+    using clock = transport::clock;
 
     kept_lease(std::shared_ptr<client_core> core, lease_id id, policy::lease_clock when);
     ~kept_lease();
@@ -62,7 +62,7 @@ private:
 /// its strand; runs while there are leases.
 class lease_keeper {
 public:
-    using clock = std::chrono::steady_clock;
+    using clock = transport::clock;
 
     explicit lease_keeper(client_core& core) : core_(core), moved_(core.executor()) {}
     lease_keeper(const lease_keeper&) = delete;
@@ -79,7 +79,7 @@ private:
     asio::awaitable<void> fly(std::shared_ptr<keep_alive_flight> f, std::chrono::milliseconds limit);
 
     client_core& core_;
-    std::set<kept_lease*> leases_;   // those that are not lost
+    std::list<kept_lease*> leases_;   // those that are not lost, in the order in which they came: a simulation repeats it
     bool running_ = false;
     std::optional<std::size_t> at_;  // the endpoint to use while it is up, since the one before it was too slow
     transport::condition moved_;

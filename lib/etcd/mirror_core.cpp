@@ -60,6 +60,12 @@ mirror_core::clock::time_point mirror_core::wake_at() const noexcept {
     return at;
 }
 
+/// When a question of a mirror's own has to be answered: not later than what is said to be current gets too old.
+mirror_core::clock::time_point mirror_core::soon() const noexcept {
+    const auto due = clock::now() + core_->options().max_staleness / 4;
+    return live_ ? std::min(due, freshness_.deadline()) : due;
+}
+
 std::optional<watch_subscription::look_request> mirror_core::wanted_look() const noexcept {
     if (!look_along_.wanted() || catch_up_.under_way()) return std::nullopt;   // a catch-up does not wait for a probe
     return watch_subscription::look_request{&ranges_at_etcd_, replica_.known()};
@@ -87,9 +93,10 @@ asio::awaitable<result<mirror_step>> mirror_core::next() {
             } else if (auto* proof = std::get_if<watch_subscription::probed>(&*news)) {
                 out = on(*proof);
             } else if (auto* down = std::get_if<watch_subscription::interrupted>(&*news)) {
+                // Where it is only the caller who goes, the stream stays, and nobody says again that it is connected.
+                if (down->why.code == asio::error::operation_aborted && co_await transport::was_cancelled()) co_return cancelled();
                 watched_ = false;
                 catch_up_.equal();   // the next stream has its own time
-                if (co_await transport::was_cancelled()) co_return cancelled();
                 out = interrupted(std::move(down->why), down->pause);
             } else if (const auto compacted = std::get<watch_subscription::history_lost>(*news).compact_revision;
                        compacted != 0 && compacted <= replica_.known() + 1) {
@@ -161,7 +168,8 @@ void mirror_core::list_again(mirror_step::reason why) {
 mirror_core::maybe_step mirror_core::on(watch_subscription::batch& news) {
     std::erase_if(news.events, [this](const event& e) { return !concerns_us(e); });
     const bool reached = sought_ != 0 && news.revision >= sought_;
-    replica_.apply(news.events, news.revision);
+    if (!news.events.empty()) replica_.apply(news.events, news.events.back().kv.mod_revision);
+    replica_.unchanged_until(news.revision);   // the rest concerned keys between our ranges
     known_since_ = clock::now();
     if (reached) {
         catch_up_.equal();
@@ -224,8 +232,7 @@ asio::awaitable<mirror_core::maybe_step> mirror_core::look() {
         co_return std::nullopt;
     }
     const range_options changed = changed_after(replica_.known());
-    const auto due = now + core_->options().max_staleness / 4;
-    auto found = co_await list(changed, brief{*endpoint, due});
+    auto found = co_await list(changed, brief{*endpoint, soon()});
     if (found && replica_.unchanged({replica_.known(), !found->kvs.empty(), found->count})) co_return prove_unchanged(found->header.revision, now);
     if (found) {
         sought_ = found->header.revision;
@@ -257,7 +264,7 @@ asio::awaitable<bool> mirror_core::store_went_back(const response_header& confir
     const key_range any = key_range::key(ranges_at_etcd_.front().first());
     std::optional<brief> limits;
     if (const auto endpoint = core_->watches().endpoint_index())
-        limits = brief{*endpoint, clock::now() + core_->options().max_staleness / 4};
+        limits = brief{*endpoint, soon()};
     auto newest = co_await range_once(view(core_), any, count, limits, asked_by::library);
     // Where nobody can tell, the next probe will: until then nothing is called current, and no revision is skipped.
     co_return newest && newest->header.revision < replica_.known();

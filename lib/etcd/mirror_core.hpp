@@ -43,6 +43,7 @@ private:
     asio::awaitable<void> verify();
     asio::awaitable<bool> store_went_back(const response_header& confirmed);
     clock::time_point wake_at() const noexcept;
+    clock::time_point soon() const noexcept;
     std::optional<watch_subscription::look_request> wanted_look() const noexcept;
     maybe_step prove(clock::time_point as_of);
     maybe_step prove_unchanged(revision_t revision, clock::time_point as_of);

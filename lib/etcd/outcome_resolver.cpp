@@ -4,7 +4,6 @@
 #include "etcd/start_call.hpp"
 #include "policy/first_change.hpp"
 
-#include <random>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
@@ -21,14 +20,13 @@ namespace {
 constexpr std::string_view executed_mark = "executed";
 constexpr std::string_view fence_mark = "fenced";
 
-/// 128 bits from the operating system: two processes that share a seed, or a fork, must not share a marker.
+/// 128 bits, so that no two markers share one.
 std::string random_name() {
     constexpr std::string_view hex = "0123456789abcdef";
-    std::random_device device;
     std::string name;
-    for (int word = 0; word < 4; ++word) {
-        auto bits = device();
-        for (int digit = 0; digit < 8; ++digit, bits >>= 4) name += hex[bits & 15];
+    for (int word = 0; word < 2; ++word) {
+        auto bits = transport::random_bits();
+        for (int digit = 0; digit < 16; ++digit, bits >>= 4) name += hex[bits & 15];
     }
     return name;
 }

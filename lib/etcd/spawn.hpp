@@ -65,16 +65,19 @@ void spawn(const strand& on, std::shared_ptr<Owner> owner, detail::erased_handle
 }
 
 /// Runs `body()`, which returns awaitable<void>, on `on` until it is done or `stop` is emitted there. `owner`, which has
-/// `stop`, lives until then.
+/// `stop`, lives until then. `stop` may be used for the next one as soon as the body is done, which is before co_spawn is:
+/// so each has a signal of its own, too.
 template <class Owner, class Body>
 void run_until(const strand& on, asio::cancellation_signal& stop, std::shared_ptr<Owner> owner, Body body) {
+    const auto signal = std::make_shared<asio::cancellation_signal>();
+    stop.slot().assign([signal](asio::cancellation_type type) { signal->emit(type); });
     auto run = [owner = std::move(owner), body = std::move(body)]() mutable -> asio::awaitable<void> {
         const std::shared_ptr<Owner> keep = std::move(owner);
         const Body what = std::move(body);
         co_await asio::this_coro::throw_if_cancelled(false);
         co_await what();
     };
-    asio::co_spawn(on, std::move(run), asio::bind_cancellation_slot(stop.slot(), asio::detached));
+    asio::co_spawn(on, std::move(run), asio::bind_cancellation_slot(signal->slot(), [signal](const std::exception_ptr&) {}));
 }
 
 }  // namespace dynconf::etcd

@@ -38,7 +38,7 @@ watch_hub::watch_hub(client_core& core)
 // The watches
 
 void watch_hub::add(watch_subscription& s) {
-    subscriptions_.insert(&s);
+    subscriptions_.push_back(&s);
     told_ = false;
     changed();
     if (std::exchange(running_, true)) return;
@@ -50,7 +50,7 @@ void watch_hub::add(watch_subscription& s) {
 }
 
 void watch_hub::remove(watch_subscription& s) {
-    subscriptions_.erase(&s);
+    subscriptions_.remove(&s);
     std::replace(asked_.begin(), asked_.end(), &s, static_cast<watch_subscription*>(nullptr));
     forget(s);
     abandon_if_unwanted();
@@ -158,11 +158,7 @@ void watch_hub::start_opening() {
         starts.push_back(s->resume());
     }
     if (retry_at != clock::time_point::max()) plan_.change(retry_at);
-    if (wanted.empty()) {
-        close(serving_);
-        plan_.nothing_wanted();
-        return;
-    }
+    if (wanted.empty()) return serve_nobody();
     auto made = std::make_shared<link>(std::move(wanted), starts, core_.options().max_message_bytes);
     made->in_pieces = std::exchange(in_pieces_, false);
     coming_ = made;
@@ -227,8 +223,7 @@ void watch_hub::route(const shared_link& l) {
         if (l->watches[item->watch]) deliver(*l, item->watch, std::move(item->step));
         see_if_caught_up();
         if (l == serving_ && !coming_ && !opening_ && !wanted(*l)) {
-            close(serving_);   // all its owners are behind, or gone: what came now would be thrown away
-            plan_.nothing_wanted();
+            serve_nobody();   // all its owners are behind, or gone: what came now would be thrown away
             return;
         }
         if (coming_ == l) {
@@ -280,7 +275,7 @@ void watch_hub::serve(const shared_link& l) {
     if (l->meaning.alive() == 0) {   // each was refused, and knows why
         shared_link none = l;
         close(none);
-        plan_.nothing_wanted();
+        serve_nobody();
     } else {
         l->io.session->no_deadline();
         serving_ = l;
@@ -292,6 +287,17 @@ void watch_hub::serve(const shared_link& l) {
             if (l->watches[i] && l->meaning.serves(i) && !l->watches[i]->is_served_by(l->io.endpoint))
                 l->watches[i]->on_connected(l->confirmed, l->io.endpoint);
     }
+    moved_.notify_all();
+}
+
+void watch_hub::serve_nobody() noexcept {
+    close(serving_);
+    plan_.nothing_wanted();
+    // One that was behind when this stream was asked for, and is not any more, has no part in it. Not at once: what a
+    // server ends each time must not be asked for in a tight loop.
+    auto at = clock::time_point::max();
+    for (const watch_subscription* s : subscriptions_) at = std::min(at, s->retry_at());
+    if (at != clock::time_point::max()) plan_.change(std::max(at, clock::now() + std::chrono::milliseconds(100)));
     moved_.notify_all();
 }
 

@@ -14,6 +14,7 @@
 
 #include <memory>
 #include <optional>
+#include <list>
 #include <set>
 #include <string>
 #include <vector>
@@ -25,7 +26,7 @@ namespace dynconf::etcd {
 /// them all; what both bring is dropped by revision. Part of the core, on its strand; runs while there are subscriptions.
 class watch_hub {
 public:
-    using clock = std::chrono::steady_clock;
+    using clock = transport::clock;
 
     explicit watch_hub(client_core& core);
     watch_hub(const watch_hub&) = delete;
@@ -75,6 +76,8 @@ private:
     static bool wanted(const link& l) noexcept;
     void deliver(link& l, std::size_t which, policy::watch_cursor::step step);
     void serve(const shared_link& l);
+    /// No stream, until somebody wants one.
+    void serve_nobody() noexcept;
     void failed(const shared_link& l, error why);
     void close(shared_link& l) noexcept;
     void forget(const watch_subscription& s) noexcept;
@@ -85,7 +88,7 @@ private:
 
     client_core& core_;
     policy::watch_plan plan_;
-    std::set<watch_subscription*> subscriptions_;
+    std::list<watch_subscription*> subscriptions_;   // in the order in which they came: a simulation repeats it
     policy::look_sharing sharing_;
     std::vector<watch_subscription*> asked_;   // the looks of the probe under way, by their owners; null: gone
     std::set<watch_subscription*> looked_;     // those that were answered

@@ -22,7 +22,7 @@ namespace dynconf::etcd {
 /// fit the queue is asked for again. On the core's strand, one next() at a time.
 class watch_subscription {
 public:
-    using clock = std::chrono::steady_clock;
+    using clock = transport::clock;
 
     struct connected { response_header header; std::string endpoint; };
     struct interrupted { error why; std::chrono::milliseconds pause; };   ///< `pause` until the next try.

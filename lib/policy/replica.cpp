@@ -15,7 +15,7 @@ void replica::load(const std::vector<key_value>& content, revision_t revision, s
 }
 
 std::vector<event> replica::reload(std::vector<key_value> content, revision_t revision, std::uint64_t cluster_id) {
-    const bool comparable = cluster_id == cluster_id_ && revision >= revision_;
+    const bool comparable = cluster_id == cluster_id_ && revision >= known_;
     std::unordered_map<std::string, revision_t> before = std::move(keys_);
     load(content, revision, cluster_id);
 

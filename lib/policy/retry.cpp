@@ -75,7 +75,7 @@ bool surely_not_executed(stage how_far, const error_code& code) noexcept {
 }
 
 bool leaves_in_doubt(safety kind, stage how_far, const error_code& code) noexcept {
-    return kind == safety::at_most_once && !surely_not_executed(how_far, code);
+    return kind != safety::repeatable && !surely_not_executed(how_far, code);
 }
 
 bool will_not_heal(const error_code& code) noexcept {
@@ -87,7 +87,7 @@ bool needs_patience(const error_code& code) noexcept { return will_not_heal(code
 verdict decide(safety kind, stage how_far, const error_code& code) noexcept {
     if (how_far == stage::answered && token_was_refused(code)) return verdict::refresh_token;
     if (!member_is_unfit(code)) return verdict::give_up;
-    if (leaves_in_doubt(kind, how_far, code)) return verdict::give_up;
+    if (kind == safety::at_most_once && leaves_in_doubt(kind, how_far, code)) return verdict::give_up;
     return verdict::try_elsewhere;
 }
 

@@ -7,7 +7,11 @@
 namespace dynconf::policy {
 
 /// May the call be executed twice?
-enum class safety : std::uint8_t { repeatable, at_most_once };
+enum class safety : std::uint8_t {
+    repeatable,
+    at_most_once,
+    repeatable_write,   ///< May be executed twice, but whether it was executed at all has to be known.
+};
 
 /// How far a failed try got.
 enum class stage : std::uint8_t {
@@ -25,7 +29,7 @@ enum class verdict : std::uint8_t {
 /// After this failure the server surely did not execute the request.
 bool surely_not_executed(stage how_far, const error_code& code) noexcept;
 
-/// A write that failed so may have been executed all the same. What may be executed twice never leaves a doubt behind.
+/// A write that failed so may have been executed all the same.
 bool leaves_in_doubt(safety kind, stage how_far, const error_code& code) noexcept;
 
 /// The member, not the request, is at fault: another one may do better.

@@ -63,7 +63,8 @@ void evidence::seen(const observer& o) {
     passage p{&o, {}, {}};
     bool begun = false;   // a stretch whose first revision is known
     for (const sight& s : o.seen) {
-        for (const event& e : s.events) add(e);
+        for (const event& e : s.events)   // what a resync has erased went at any time before
+            if (s.what != sight::kind::resync || e.type == event::kind::put) add(e);
         for (const key_value& kv : s.content) add(kv);
         if (s.what == sight::kind::started || s.what == sight::kind::snapshot || s.what == sight::kind::resync) {
             begun = s.revision > 0 && o.what != observer::kind::snapshots;

@@ -1,11 +1,10 @@
 #pragma once
 
 #include "transport/await.hpp"
+#include "transport/clock.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/steady_timer.hpp>
 
-#include <chrono>
 #include <list>
 
 namespace dynconf::transport {
@@ -17,29 +16,29 @@ public:
     explicit condition(asio::any_io_executor executor) : executor_(std::move(executor)) {}
 
     /// Until notified, cancelled, or `limit`.
-    asio::awaitable<void> wait(std::chrono::steady_clock::time_point limit = std::chrono::steady_clock::time_point::max()) {
-        asio::steady_timer timer(executor_, limit);
-        const place here(waiting_, timer);
-        co_await timer.async_wait(as_result);
+    asio::awaitable<void> wait(clock::time_point limit = clock::time_point::max()) {
+        timer sleeper(executor_, limit);
+        const place here(waiting_, sleeper);
+        co_await sleeper.async_wait(as_result);
     }
 
     bool has_waiters() const noexcept { return !waiting_.empty(); }
 
     void notify_one() noexcept {
-        for (asio::steady_timer*& timer : waiting_)
-            if (timer) return wake(timer);
+        for (timer*& sleeper : waiting_)
+            if (sleeper) return wake(sleeper);
     }
 
     void notify_all() noexcept {
-        for (asio::steady_timer*& timer : waiting_)
-            if (timer) wake(timer);
+        for (timer*& sleeper : waiting_)
+            if (sleeper) wake(sleeper);
     }
 
 private:
-    using list = std::list<asio::steady_timer*>;   // null: notified, not yet running
+    using list = std::list<timer*>;   // null: notified, not yet running
 
     struct place {
-        place(list& in, asio::steady_timer& timer) : waiting(in), self(in.insert(in.end(), &timer)) {}
+        place(list& in, timer& sleeper) : waiting(in), self(in.insert(in.end(), &sleeper)) {}
         place(const place&) = delete;
         place& operator=(const place&) = delete;
         ~place() { waiting.erase(self); }
@@ -48,9 +47,9 @@ private:
         list::iterator self;
     };
 
-    static void wake(asio::steady_timer*& timer) noexcept {
-        timer->cancel();
-        timer = nullptr;
+    static void wake(timer*& sleeper) noexcept {
+        sleeper->cancel();
+        sleeper = nullptr;
     }
 
     asio::any_io_executor executor_;

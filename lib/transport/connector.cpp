@@ -30,21 +30,26 @@ struct lookup {
 };
 
 connector::time_point within(std::chrono::milliseconds timeout, connector::time_point due) {
-    return std::min(std::chrono::steady_clock::now() + timeout, due);
+    return std::min(clock::now() + timeout, due);
 }
 
 }  // namespace
 
-connector::connector(asio::any_io_executor executor, const client_options& options)
+std::shared_ptr<connector> make_connector(const asio::any_io_executor& executor, const client_options& options) {
+    if (surroundings* const s = surroundings::current()) return s->make_connector(executor, options);
+    return std::make_shared<socket_connector>(executor, options);
+}
+
+socket_connector::socket_connector(asio::any_io_executor executor, const client_options& options)
     : executor_(std::move(executor)), connect_timeout_(options.connect_timeout), tls_timeout_(options.tls_timeout),
       tls_options_(options.tls) {}
 
-asio::awaitable<result<std::unique_ptr<byte_stream>>> connector::connect(endpoint to, time_point due) {
+asio::awaitable<result<std::unique_ptr<byte_stream>>> socket_connector::connect(endpoint to, time_point due) {
     if (to.kind() == endpoint::scheme::unix_socket) co_return co_await connect_unix(to);
     co_return co_await connect_tcp(to, due);
 }
 
-asio::awaitable<result<std::vector<tcp::endpoint>>> connector::resolve(const endpoint& to, time_point due) {
+asio::awaitable<result<std::vector<tcp::endpoint>>> socket_connector::resolve(const endpoint& to, time_point due) {
     boost::system::error_code not_literal;
     const asio::ip::address literal = asio::ip::make_address(to.host(), not_literal);
     if (!not_literal) co_return std::vector<tcp::endpoint>(1, tcp::endpoint(literal, to.port()));
@@ -67,7 +72,7 @@ asio::awaitable<result<std::vector<tcp::endpoint>>> connector::resolve(const end
     co_return std::move(state->found);
 }
 
-asio::awaitable<result<std::unique_ptr<byte_stream>>> connector::connect_tcp(const endpoint& to, time_point due) {
+asio::awaitable<result<std::unique_ptr<byte_stream>>> socket_connector::connect_tcp(const endpoint& to, time_point due) {
     if (to.uses_tls() && !tls_) {
         auto made = tls_context::make(tls_options_);
         if (!made) co_return made.error();
@@ -105,7 +110,7 @@ asio::awaitable<result<std::unique_ptr<byte_stream>>> connector::connect_tcp(con
     co_return last;
 }
 
-asio::awaitable<result<std::unique_ptr<byte_stream>>> connector::connect_unix(const endpoint& to) {
+asio::awaitable<result<std::unique_ptr<byte_stream>>> socket_connector::connect_unix(const endpoint& to) {
     using local = asio::local::stream_protocol;
     if (to.host().size() >= sizeof(sockaddr_un::sun_path))
         co_return error{errc::invalid_endpoint, "the path of the unix socket is too long"};

@@ -12,15 +12,26 @@
 
 namespace dynconf::transport {
 
-/// Opens connections. Names are resolved anew each time, and all their addresses are tried. One strand.
+/// Opens connections. One strand.
 class connector {
 public:
     using time_point = std::chrono::steady_clock::time_point;
 
-    connector(asio::any_io_executor executor, const client_options& options);
+    virtual ~connector() = default;
 
     /// Each step has its own timeout; `due` ends them all.
-    asio::awaitable<result<std::unique_ptr<byte_stream>>> connect(endpoint to, time_point due);
+    virtual asio::awaitable<result<std::unique_ptr<byte_stream>>> connect(endpoint to, time_point due) = 0;
+};
+
+/// The system's connections, or those of the simulation.
+std::shared_ptr<connector> make_connector(const asio::any_io_executor& executor, const client_options& options);
+
+/// Those of the system. Names are resolved anew each time, and all their addresses are tried.
+class socket_connector final : public connector {
+public:
+    socket_connector(asio::any_io_executor executor, const client_options& options);
+
+    asio::awaitable<result<std::unique_ptr<byte_stream>>> connect(endpoint to, time_point due) override;
 
 private:
     asio::awaitable<result<std::unique_ptr<byte_stream>>> connect_tcp(const endpoint& to, time_point due);

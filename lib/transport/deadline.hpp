@@ -1,9 +1,9 @@
 #pragma once
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include "transport/clock.hpp"
 
-#include <chrono>
+#include <boost/asio/any_io_executor.hpp>
+
 #include <functional>
 #include <memory>
 
@@ -12,8 +12,6 @@ namespace dynconf::transport {
 /// Calls `on_expiry`, on the executor, unless it is disarmed or destroyed in time. To bound I/O: let it close the socket.
 class deadline {
 public:
-    using clock = std::chrono::steady_clock;
-
     deadline(const boost::asio::any_io_executor& executor, std::function<void()> on_expiry)
         : state_(std::make_shared<state>(executor, std::move(on_expiry))) {}
     deadline(const deadline&) = delete;
@@ -23,8 +21,8 @@ public:
     void expires_at(clock::time_point due) {
         disarm();
         state_->expired = false;
-        state_->timer.expires_at(due);
-        state_->timer.async_wait([s = state_, turn = state_->turn](const boost::system::error_code&) {
+        state_->sleeper.expires_at(due);
+        state_->sleeper.async_wait([s = state_, turn = state_->turn](const boost::system::error_code&) {
             if (turn != s->turn) return;   // disarmed, perhaps after the timer had fired already
             s->expired = true;
             s->on_expiry();
@@ -34,7 +32,7 @@ public:
 
     void disarm() {
         ++state_->turn;
-        state_->timer.cancel();
+        state_->sleeper.cancel();
     }
 
     bool expired() const noexcept { return state_->expired; }
@@ -42,8 +40,8 @@ public:
 private:
     struct state {
         state(const boost::asio::any_io_executor& executor, std::function<void()> f)
-            : timer(executor), on_expiry(std::move(f)) {}
-        boost::asio::steady_timer timer;
+            : sleeper(executor), on_expiry(std::move(f)) {}
+        timer sleeper;
         std::function<void()> on_expiry;
         unsigned turn = 0;
         bool expired = false;

@@ -37,8 +37,9 @@ template <class T> struct offloaded {
 };
 
 /// Starts a thread in which all signals are blocked: those of the program are not for it, and one past the limit of a
-/// file's size must not end the program. Throws std::system_error.
+/// file's size must not end the program. Throws std::system_error. A simulation has one thread: there it runs at once.
 inline void start_thread(std::function<void()> body) {
+    if (surroundings::current()) return body();
     struct masked {
         masked() {
             sigset_t all;
@@ -58,7 +59,7 @@ inline void start_thread(std::function<void()> body) {
 /// error.
 template <class T>
 asio::awaitable<result<T>> offload(asio::strand<asio::any_io_executor> on, condition& woken, std::function<result<T>()> work,
-                                   std::function<std::chrono::steady_clock::time_point()> limit, std::string_view late) {
+                                   std::function<clock::time_point()> limit, std::string_view late) {
     const auto shared = std::make_shared<offloaded<T>>();
     shared->reply_to = std::move(on);
     shared->woken = &woken;
@@ -92,7 +93,7 @@ asio::awaitable<result<T>> offload(asio::strand<asio::any_io_executor> on, condi
     if (thrown) co_return to_error(thrown);
     while (!shared->answer) {
         const auto until = limit();
-        if (std::chrono::steady_clock::now() >= until || co_await was_cancelled()) break;
+        if (clock::now() >= until || co_await was_cancelled()) break;
         co_await woken.wait(until);
     }
     if (shared->answer) co_return std::move(*shared->answer);

@@ -12,7 +12,7 @@ session_pool::session_pool(asio::any_io_executor executor, const std::shared_ptr
 }
 
 std::unique_ptr<http_session> session_pool::take_idle() {
-    const auto now = std::chrono::steady_clock::now();
+    const auto now = clock::now();
     while (!idle_.empty()) {
         idle_session last = std::move(idle_.back());
         idle_.pop_back();
@@ -22,18 +22,18 @@ std::unique_ptr<http_session> session_pool::take_idle() {
     return nullptr;
 }
 
-asio::awaitable<result<std::unique_ptr<http_session>>> session_pool::connect(std::chrono::steady_clock::time_point due) {
+asio::awaitable<result<std::unique_ptr<http_session>>> session_pool::connect(clock::time_point due) {
     auto stream = co_await connector_->connect(to_, due);
     if (!stream) co_return stream.error();
     co_return std::make_unique<http_session>(std::move(*stream), executor_);
 }
 
-asio::awaitable<result<session_pool::lease>> session_pool::acquire(std::chrono::steady_clock::time_point due) {
+asio::awaitable<result<session_pool::lease>> session_pool::acquire(clock::time_point due) {
     // Who comes while others wait gets in line behind them, also behind one that was woken and has not run yet.
     for (bool in_line = freed_.has_waiters(); in_line || at_work_ >= max_connections_; in_line = false) {
         co_await freed_.wait(due);
         const bool cancelled = co_await was_cancelled();
-        if (!cancelled && std::chrono::steady_clock::now() < due) continue;
+        if (!cancelled && clock::now() < due) continue;
         wake_next();   // the place that this waiter may have been woken for goes to the next
         if (cancelled) co_return error{asio::error::operation_aborted, {}};
         co_return error{errc::deadline_exceeded, "all " + std::to_string(max_connections_) + " connections stayed busy"};
@@ -52,7 +52,7 @@ asio::awaitable<result<session_pool::lease>> session_pool::acquire(std::chrono::
 
 void session_pool::give_back(std::unique_ptr<http_session> session) noexcept {
     --at_work_;
-    if (session && session->reusable()) idle_.push_back({std::move(session), std::chrono::steady_clock::now()});
+    if (session && session->reusable()) idle_.push_back({std::move(session), clock::now()});
     wake_next();
 }
 

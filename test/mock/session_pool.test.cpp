@@ -34,7 +34,7 @@ struct nothing final : response_sink {
 std::shared_ptr<session_pool> pool_for(asio::any_io_executor executor, const std::string& url, client_options options) {
     auto to = endpoint::parse(url);
     REQUIRE(to);
-    return std::make_shared<session_pool>(executor, std::make_shared<connector>(executor, options), *to, options);
+    return std::make_shared<session_pool>(executor, std::make_shared<socket_connector>(executor, options), *to, options);
 }
 
 client_options limited(std::size_t connections) {

@@ -125,6 +125,12 @@ TEST_CASE("retry: what an error means for a read and for a write", "[policy]") {
         CHECK(policy::leaves_in_doubt(safety::at_most_once, stage::answered, r.code) != r.sure);
         CHECK_FALSE(policy::leaves_in_doubt(safety::at_most_once, stage::not_sent, r.code));
         CHECK_FALSE(policy::leaves_in_doubt(safety::repeatable, stage::sent, r.code));
+
+        // Repeated as a read is, and a doubt is told as of a write.
+        for (const stage how_far : {stage::not_sent, stage::sent, stage::answered}) {
+            CHECK(policy::decide(safety::repeatable_write, how_far, r.code) == policy::decide(safety::repeatable, how_far, r.code));
+            CHECK(policy::leaves_in_doubt(safety::repeatable_write, how_far, r.code) == policy::leaves_in_doubt(safety::at_most_once, how_far, r.code));
+        }
     }
 }
 

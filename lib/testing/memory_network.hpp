@@ -1,0 +1,41 @@
+#pragma once
+
+#include <dynconf/options.hpp>
+
+#include "testing/member_server.hpp"
+#include "transport/connector.hpp"
+
+#include <map>
+#include <memory>
+#include <string>
+
+namespace dynconf::testing {
+
+/// Who listens under which "host:port". One thread.
+class memory_network {
+public:
+    void listen(std::string authority, std::weak_ptr<member_server> who) { listeners_.insert_or_assign(std::move(authority), std::move(who)); }
+    std::shared_ptr<member_server> find(const std::string& authority) const {
+        const auto found = listeners_.find(authority);
+        return found == listeners_.end() ? nullptr : found->second.lock();
+    }
+
+private:
+    std::map<std::string, std::weak_ptr<member_server>> listeners_;
+};
+
+/// Connects to members in memory. TLS is not spoken: https connects as http does.
+class memory_connector final : public transport::connector {
+public:
+    memory_connector(asio::any_io_executor executor, std::shared_ptr<memory_network> network, std::chrono::milliseconds timeout)
+        : executor_(std::move(executor)), network_(std::move(network)), timeout_(timeout) {}
+
+    asio::awaitable<result<std::unique_ptr<transport::byte_stream>>> connect(endpoint to, time_point due) override;
+
+private:
+    asio::any_io_executor executor_;
+    std::shared_ptr<memory_network> network_;
+    std::chrono::milliseconds timeout_;
+};
+
+}  // namespace dynconf::testing
