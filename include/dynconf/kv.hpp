@@ -92,7 +92,7 @@ public:
             });
     }
 
-    /// Executes a transaction. One without puts and deletes counts as a read.
+    /// Executes a transaction. One without puts and deletes counts as a read, and is linearizable, also one that only compares.
     template <class Token = default_token>
     auto commit(txn what, Token&& token = {}) {
         return detail::initiate_write<txn_response>(std::forward<Token>(token),

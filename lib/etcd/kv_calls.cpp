@@ -99,8 +99,14 @@ asio::awaitable<result<txn_response>> commit(const view& through, txn what, comm
     request.name = options.name;
     request.path = "/v3/kv/txn";
     request.safety = options.how.value_or(what.read_only() ? policy::safety::repeatable : policy::safety::at_most_once);
-    std::string body = wire::txn_request(through.keys().to_etcd(std::move(what)));
-    co_return co_await ask<txn_response>(through, request, std::move(body));
+    txn asked = through.keys().to_etcd(std::move(what));
+    // Without operations a transaction is serializable to etcd: the asked member would compare with what it has, however old.
+    const bool compares_only = asked.success().empty() && asked.failure().empty() && !asked.compares().empty();
+    if (compares_only) asked.else_(op::range(key_range::key(asked.compares().front().key), {.count_only = true}));
+    std::string body = wire::txn_request(asked);
+    auto answer = co_await ask<txn_response>(through, request, std::move(body));
+    if (compares_only && answer) answer->responses.clear();
+    co_return answer;
 }
 
 error unfit_answer(std::string_view to, bool in_doubt) { return {errc::malformed_response, "the answer to " + std::string(to), in_doubt}; }

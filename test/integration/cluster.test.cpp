@@ -146,3 +146,34 @@ TEST_CASE("nobody at home: the error says whom it asked", "[cluster]") {
         CHECK(read.error().code == errc::no_endpoint_available);
     });
 }
+
+TEST_CASE("cluster: a transaction of comparisons alone is not answered by a member that may be behind", "[cluster]") {
+    FOR_EACH_ETCD(binary);
+    etcd_cluster etcd(binary, 3);
+    etcd_admin(etcd[0]).put("k", "1");
+    test::run(
+        [&]() -> asio::awaitable<void> {
+            auto ex = co_await asio::this_coro::executor;
+            client_options alone = hasty(etcd[0]);
+            alone.total_timeout = 10s;
+            kv store{client(ex, alone)};
+            const txn is_one = txn().if_(value_of("k") == "1");
+            const txn_response now = co_await store.commit(is_one);
+            CHECK(now.succeeded);
+            CHECK(now.responses.empty());
+            const txn_response no = co_await store.commit(txn().if_(value_of("k") == "2"));
+            CHECK_FALSE(no.succeeded);
+            CHECK(no.responses.empty());
+
+            etcd[1].pause();
+            etcd[2].pause();
+            // Of etcd itself: what it has may be anybody's past.
+            const std::string bare = R"({"compare":[{"key":"aw==","target":"VALUE","value":"MQ=="}]})";
+            CHECK(etcd[0].raw("/v3/kv/txn", bare).status == 200);
+            const auto refused = co_await outcome(store.commit(is_one));
+            CHECK_FALSE(refused);
+            etcd[1].resume();
+            etcd[2].resume();
+        },
+        60s);
+}
