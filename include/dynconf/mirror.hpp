@@ -60,8 +60,9 @@ struct mirror_step {
 };
 
 /// The content of some key ranges, followed without loss: listed at one revision, watched from the next one on, listed
-/// again and compared when etcd has compacted what was missed. One next() at a time; otherwise safe to use from any
-/// thread. Lives from its calls, and has no `with_timeout`, as `watcher`.
+/// again and compared when etcd has compacted what was missed. The content is right, the way to it may be shorter: a key that
+/// was created and deleted while no stream brought its events may have never been there. A `watcher` tells each revision.
+/// One next() at a time; otherwise safe to use from any thread. Lives from its calls, and has no `with_timeout`, as `watcher`.
 class mirror {
 public:
     /// Several ranges are followed by one watch on the smallest range that covers them, so that a revision which touches

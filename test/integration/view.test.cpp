@@ -26,11 +26,6 @@ namespace {
 const std::vector<std::pair<std::string, std::string>> neighbours{
     {"/shop", "1"}, {"/shop.", "2"}, {"/shop0", "3"}, {"/shop00", "4"}, {"/shoo/a", "5"}, {"a", "6"}, {"\xff", "7"}, {std::string(1, '\0'), "8"}};
 
-etcd_admin::content without(etcd_admin::content all, const std::string& prefix) {
-    std::erase_if(all, [&](const auto& item) { return item.first.starts_with(prefix); });
-    return all;
-}
-
 strings keys_of(const std::vector<key_value>& kvs) {
     strings keys;
     for (const key_value& kv : kvs) keys.push_back(kv.key);

@@ -124,17 +124,22 @@ public:
 
 private:
     void note_passing(const testing::change& c, revision_t r) {
-        if (!c.before) {
-            created_[c.kv->key] = {r, stage_.now()};
-        } else if (const auto [at, when] = created_[c.kv->key]; c.erased() && stage_.now() - when < 3s) {
-            passing_.insert(r);
-            passing_.insert(at);
-        }
+        if (!c.before) lives_[c.kv->key] = {stage_.now(), {}};
+        life& of = lives_[c.kv->key];
+        of.revisions.push_back(r);
+        // Who claims to be current has asked within that time.
+        if (c.erased() && stage_.now() - of.since < stage_.drawn_.options.max_staleness) passing_.insert(of.revisions.begin(), of.revisions.end());
     }
+
+    /// A key from its creation on.
+    struct life {
+        time_point since;
+        std::vector<revision_t> revisions;
+    };
 
     stage& stage_;
     testing::observer me_;
-    std::map<std::string, std::pair<revision_t, time_point>> created_;   // by key, the last time
+    std::map<std::string, life> lives_;   // by key, the last one
     std::set<revision_t> passing_;
     std::map<std::string, std::pair<revision_t, time_point>> written_;   // by value
     revision_t reached_ = 1;

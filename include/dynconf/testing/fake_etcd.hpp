@@ -26,7 +26,7 @@ struct fake_etcd_options {
     /// Decides what JSON and errors look like: "3.4.23" to "3.7.1".
     std::string version = "3.5.30";
     /// With it authentication is on, and this is the user `root`'s password.
-    std::string root_password;
+    std::string root_password = {};
     std::chrono::seconds token_ttl{300};
     /// How often watches that ask for it are told their progress.
     std::chrono::milliseconds progress_notify_interval = std::chrono::minutes(10);
