@@ -49,9 +49,14 @@ public:
         }
     }
 
+    /// The member to which that happens: the leader, or the one after it.
+    static std::size_t struck_by(fault what, std::size_t leads) {
+        return what == fault::leader_killed || what == fault::leader_stopped ? leads : (leads + 1) % 3;
+    }
+
     /// Something happens to a member; which one.
     std::size_t strike(fault what, std::size_t leads) {
-        const std::size_t at = what == fault::leader_killed || what == fault::leader_stopped ? leads : (leads + 1) % 3;
+        const std::size_t at = struck_by(what, leads);
         switch (what) {
             case fault::leader_killed: etcd[at].kill(); break;
             case fault::leader_stopped:
@@ -151,7 +156,7 @@ TEST_CASE("lock on three members: who waits gets it though the member that it as
     INFO("fault " << static_cast<int>(what));
     members all(binary);
     const std::size_t leads = all.leader();
-    const std::size_t hit = what == fault::leader_killed || what == fault::leader_stopped ? leads : (leads + 1) % 3;
+    const std::size_t hit = members::struck_by(what, leads);
     const std::size_t well = (hit + 1) % 3;
     io_threads io(1);
     client holds(io.get_executor(), all.options(well)), waits(io.get_executor(), all.options(hit));
@@ -225,7 +230,7 @@ TEST_CASE("election on three members: it goes on while a member fails", "[lock_c
     INFO("fault " << static_cast<int>(what));
     members all(binary);
     const std::size_t leads = all.leader();
-    const std::size_t hit = what == fault::leader_killed || what == fault::leader_stopped ? leads : (leads + 1) % 3;
+    const std::size_t hit = members::struck_by(what, leads);
     const std::size_t well = (hit + 1) % 3;
     io_threads io(1);
     client a(io.get_executor(), all.options(hit)), b(io.get_executor(), all.options(hit)), c(io.get_executor(), all.options(hit));
