@@ -34,6 +34,7 @@
 #include <dynconf/range_reader.hpp>
 #include <dynconf/registration.hpp>
 #include <dynconf/search.hpp>
+#include <dynconf/secret.hpp>
 #include <dynconf/stm.hpp>
 #include <dynconf/txn.hpp>
 #include <dynconf/types.hpp>
