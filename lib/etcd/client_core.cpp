@@ -1,4 +1,4 @@
-#include "etcd/client_core.hpp"
+#include "etcd/vigil.hpp"
 
 #include "etcd/lease_keeper.hpp"
 #include "etcd/watch_hub.hpp"
@@ -22,6 +22,9 @@ std::chrono::milliseconds server_limit(std::chrono::milliseconds limit) {
 
 /// A call may see its token refused because it expired and once more because users changed meanwhile.
 constexpr unsigned most_refreshes = 3;
+
+/// How long a first login is waited for.
+constexpr int patience_in_request_timeouts = 4;
 
 /// The names to look up have to be names.
 void require_domain_name(const discovery_options& how) {
@@ -66,7 +69,7 @@ client_core::client_core(made_by_make, const asio::any_io_executor& executor, cl
     : strand_(asio::make_strand(executor)), options_(std::move(options)),
       connector_(transport::make_connector(strand_, options_)), configured_(endpoints.size()), random_(transport::chance()),
       health_(endpoints.size(), options_.backoff, random_), retries_(options_.retry_budget),
-      tokens_(options_.auth.has_value()), token_changed_(strand_), health_changed_(strand_), events_(options_.log),
+      tokens_(options_.auth.has_value(), patience_in_request_timeouts * options_.request_timeout), token_changed_(strand_), health_changed_(strand_), events_(options_.log),
       look_up_pauses_(options_.backoff, random_) {
     for (endpoint& e : endpoints)
         pools_.push_back(std::make_shared<transport::session_pool>(strand_, connector_, std::move(e), options_));
@@ -124,12 +127,14 @@ asio::awaitable<boost::system::result<void, client_core::failure>> client_core::
     transport::http_session& http = **session;
 
     const clock::duration left = due - clock::now();
-    const auto limit = what.long_running ? left : std::min<clock::duration>(options_.request_timeout, left);
+    const auto limit = what.long_running || what.patient ? left : std::min<clock::duration>(options_.request_timeout, left);
     const auto limit_ms = std::chrono::duration_cast<std::chrono::milliseconds>(limit);
     if (limit_ms.count() <= 0) co_return failure{stage::not_sent, {errc::deadline_exceeded, {}}};
     http.expires_at(clock::now() + limit);
     const std::string text = request(what, body, pools_[index]->to(), token, limit_ms);
 
+    std::optional<vigil> watching;
+    if (what.patient) watching.emplace(*this, index, http);
     answer.expect();
     result<void> sent = co_await http.send(text, answer, options_.max_response_bytes);
     if (!sent) co_return failure{http.request_left() ? stage::sent : stage::not_sent, sent.error()};
@@ -224,7 +229,8 @@ asio::awaitable<result<client_core::tried>> client_core::try_once(std::optional<
         failed.why = in_context(std::move(failed.why), what, where);
         const bool too_short = policy::ran_out_of_time(code) && !what.sign_of_life
             && due - began < std::min(options_.request_timeout, options_.total_timeout) / 2;
-        if (policy::member_is_unfit(code) && !what.tentative && !too_short) report_failure(done.index, began, failed.why);
+        const bool at_work = policy::ran_out_of_time(code) && what.patient && clock::now() >= due;
+        if (policy::member_is_unfit(code) && !what.tentative && !too_short && !at_work) report_failure(done.index, began, failed.why);
         done.failed = std::move(failed);
         co_return done;
     }
@@ -291,11 +297,11 @@ asio::awaitable<result<policy::token_state::send>> client_core::token(time_point
         token_state::answer answer = tokens_.next(clock::now());
         if (auto* have = std::get_if<token_state::send>(&answer)) co_return std::move(*have);
         if (auto* no = std::get_if<token_state::refuse>(&answer)) co_return std::move(no->why);
-        if (std::holds_alternative<token_state::fetch>(answer)) {
+        if (const auto* flight_of = std::get_if<token_state::fetch>(&answer)) {
             // On its own feet: that this caller is cancelled must not cost the others their token.
-            auto flight = [self = shared_from_this(), background]() -> asio::awaitable<void> {
+            auto flight = [self = shared_from_this(), background, patience = flight_of->patience]() -> asio::awaitable<void> {
                 const std::shared_ptr<client_core> core = self;
-                co_await core->fetch_token(background);
+                co_await core->fetch_token(background, patience);
             };
             asio::co_spawn(strand_, std::move(flight), asio::detached);
         }
@@ -305,13 +311,16 @@ asio::awaitable<result<policy::token_state::send>> client_core::token(time_point
     }
 }
 
-asio::awaitable<void> client_core::fetch_token(bool background) {
+asio::awaitable<void> client_core::fetch_token(bool background, std::chrono::milliseconds patience) {
+    const time_point due = clock::now() + patience;
     const std::string body = wire::authenticate_request(options_.auth->username, options_.auth->password);
     call what;
     what.name = "authenticate";
     what.path = "/v3/auth/authenticate";
     what.authenticated = false;
     what.background = background;
+    what.due = due;
+    what.patient = true;
     auto answer = co_await unary<wire::authenticate_response>(what, body);
     if (answer) {
         tokens_.fetched(std::move(answer->token));
@@ -322,7 +331,8 @@ asio::awaitable<void> client_core::fetch_token(bool background) {
     } else {
         const std::string why = answer.error().message();
         log(log_level::warning, "authenticate_failed", why, {{"cause", why}});
-        tokens_.fetch_failed(answer.error(), clock::now());
+        const time_point now = clock::now();
+        tokens_.fetch_failed(answer.error(), now >= due && policy::ran_out_of_time(answer.error().code), now);
     }
     token_changed_.notify_all();
 }

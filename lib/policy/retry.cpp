@@ -35,6 +35,7 @@ bool member_is_unfit(const error_code& code) noexcept {
             case grpc_errc::unknown:             // 3.4 says so for a deadline without a leader
             case grpc_errc::deadline_exceeded:
             case grpc_errc::internal:            // "server closed the stream without sending trailers"
+            case grpc_errc::resource_exhausted:  // 429 without etcd's words: a proxy that limits the rate
             case grpc_errc::unavailable: return true;
             default: return false;
         }
@@ -67,7 +68,7 @@ bool surely_not_executed(stage how_far, const error_code& code) noexcept {
     // Refused before proposing; see docs/gateway.md for how each was found out.
     if (code == server_errc::no_leader || code == server_errc::too_many_requests
         || code == server_errc::not_supported_for_learner || code == server_errc::leader_changed
-        || code == errc::gateway_disabled || token_was_refused(code))
+        || code == grpc_errc::resource_exhausted || code == errc::gateway_disabled || token_was_refused(code))
         return true;
     // A follower passes a promotion on again and again: this may be the answer to a second one, the first having worked.
     if (code == server_errc::learner_not_ready || code == server_errc::member_not_learner) return false;

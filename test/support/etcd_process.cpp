@@ -293,8 +293,10 @@ raw_answer etcd_process::raw(
     return exchange(self_.client_port, request, limit);
 }
 
+std::string etcd_process::metrics() const { return exchange(self_.client_port, "GET /metrics HTTP/1.0\r\n\r\n", 10s).body; }
+
 double etcd_process::metric(std::string_view name) const {
-    const std::string all = exchange(self_.client_port, "GET /metrics HTTP/1.0\r\n\r\n", 10s).body;
+    const std::string all = metrics();
     const std::string start = "\n" + std::string(name) + " ";
     const auto at = all.find(start);
     if (at == std::string::npos) throw std::runtime_error("etcd " + version() + " has no metric " + std::string(name));

@@ -87,6 +87,8 @@ public:
 
     /// A value that it tells of itself under /metrics, as "etcd_debugging_mvcc_watcher_total". Not for https.
     double metric(std::string_view name) const;
+    /// All of them, as Prometheus reads them.
+    std::string metrics() const;
 
 private:
     std::vector<std::string> command_line() const;

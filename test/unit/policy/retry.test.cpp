@@ -43,7 +43,6 @@ const row rows[] = {
     {grpc_errc::failed_precondition, stop, stop, true, false},
     {grpc_errc::out_of_range, stop, stop, true, false},
     {grpc_errc::unimplemented, stop, stop, true, false},
-    {grpc_errc::resource_exhausted, stop, stop, true, false},
     // refused, perhaps because an earlier passing on of the same call has worked
     {server_errc::learner_not_ready, stop, stop, false, false},
     {server_errc::member_not_learner, stop, stop, false, false},
@@ -57,6 +56,7 @@ const row rows[] = {
     {server_errc::client_certificate_name, stop, stop, true, false},
     // refused up front, by a member that cannot serve now
     {server_errc::too_many_requests, other, other, true, true},
+    {grpc_errc::resource_exhausted, other, other, true, true},
     {server_errc::no_leader, other, other, true, true},
     {server_errc::leader_changed, other, other, true, true},
     {server_errc::not_supported_for_learner, other, other, true, true},
