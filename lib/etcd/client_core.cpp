@@ -2,6 +2,7 @@
 
 #include "etcd/lease_keeper.hpp"
 #include "etcd/watch_hub.hpp"
+#include "transport/tls.hpp"
 #include "wire/requests.hpp"
 
 #include <boost/asio/detached.hpp>
@@ -56,6 +57,7 @@ std::shared_ptr<client_core> client_core::make(const asio::any_io_executor& exec
     }
     if (endpoints.empty() && options.discovery.srv.empty()) throw std::invalid_argument("dynconf: no endpoint was given");
     require_domain_name(options.discovery);
+    transport::require_usable(options.tls);
     if (options.auth && options.auth->username.empty()) throw std::invalid_argument("dynconf: credentials without a user name");
     if (options.page_size < 1) throw std::invalid_argument("dynconf: page_size must be positive");
     if (options.discovery.refresh <= std::chrono::milliseconds(0))
@@ -220,6 +222,9 @@ asio::awaitable<result<client_core::tried>> client_core::try_once(std::optional<
             co_return in_context({asio::error::operation_aborted, {}, failed.why.in_doubt}, what, where);
 
         done.verdict = policy::decide(what.safety, failed.how_far, failed.why.code);
+        // Beside a client certificate etcd takes a request without a token for one of a user without name and rights.
+        const bool came_as_nobody = what.authenticated && use.token.empty() && failed.why.code == server_errc::permission_denied;
+        if (came_as_nobody && tokens_.has_credentials()) done.verdict = policy::verdict::refresh_token;
         if (done.verdict == policy::verdict::refresh_token) {
             tokens_.refused(use.number);
             if (what.authenticated && tokens_.has_credentials() && ++refreshes <= most_refreshes) continue;

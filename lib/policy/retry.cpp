@@ -47,6 +47,15 @@ bool member_is_unfit(const error_code& code) noexcept {
             case errc::deadline_exceeded:
             case errc::connection_closed:
             case errc::protocol_mismatch:
+            case errc::certificate_expired:      // of this member; another may have a better one
+            case errc::certificate_not_yet_valid:
+            case errc::certificate_wrong_host:
+            case errc::certificate_self_signed:
+            case errc::unknown_authority:
+            case errc::certificate_refused:
+            case errc::client_certificate_required:
+            case errc::client_certificate_refused:
+            case errc::tls_version_refused:
             case errc::gateway_disabled:
             case errc::malformed_response:
             case errc::unexpected_status:
@@ -64,6 +73,8 @@ bool ran_out_of_time(const error_code& code) noexcept {
 
 bool surely_not_executed(stage how_far, const error_code& code) noexcept {
     if (how_far == stage::not_sent) return true;
+    // With TLS 1.3 the request is on its way before the server has looked at the certificate; it does not read on.
+    if (code == errc::client_certificate_required || code == errc::client_certificate_refused) return true;
     if (how_far == stage::sent) return false;
     // Refused before proposing; see docs/gateway.md for how each was found out.
     if (code == server_errc::no_leader || code == server_errc::too_many_requests
