@@ -13,7 +13,7 @@ token_state::answer token_state::next(time_point now) {
     return fetch{};
 }
 
-void token_state::fetched(std::string token) noexcept {
+void token_state::fetched(secret token) noexcept {
     token_ = std::move(token);
     ++number_;
     valid_ = true;

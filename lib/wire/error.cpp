@@ -15,6 +15,7 @@ std::string_view own_text(errc code) noexcept {
     case errc::invalid_endpoint: return "not an endpoint";
     case errc::unreadable_ca_file: return "the CA file cannot be read";
     case errc::no_endpoint_available: return "no endpoint answers";
+    case errc::credentials_unavailable: return "no user name and password to log in with";
     case errc::discovery_failed: return "DNS names no endpoint";
     case errc::deadline_exceeded: return "the deadline of the operation has passed";
     case errc::connection_closed: return "the connection was closed before the answer was complete";
