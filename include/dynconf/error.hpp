@@ -27,6 +27,7 @@ enum class errc {
     key_mismatch,             ///< The key is not that of the client certificate.
     // reaching etcd
     no_endpoint_available,    ///< Every endpoint was tried; the detail gives the last cause for each.
+    credentials_unavailable,  ///< Whoever gives user name and password did not; the detail says why. See `credentials_source`.
     discovery_failed,         ///< The SRV records gave no endpoint; the detail names the domain and the cause.
     deadline_exceeded,        ///< The operation's own deadline ran out. For a write the outcome is unknown.
     connection_closed,        ///< The peer closed before the answer was complete.

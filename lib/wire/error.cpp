@@ -19,6 +19,7 @@ std::string_view own_text(errc code) noexcept {
     case errc::wrong_key_password: return "the key of the client certificate is encrypted, and not with the given password";
     case errc::key_mismatch: return "the key is not that of the client certificate";
     case errc::no_endpoint_available: return "no endpoint answers";
+    case errc::credentials_unavailable: return "no user name and password to log in with";
     case errc::discovery_failed: return "DNS names no endpoint";
     case errc::deadline_exceeded: return "the deadline of the operation has passed";
     case errc::connection_closed: return "the connection was closed before the answer was complete";
