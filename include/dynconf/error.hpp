@@ -27,6 +27,7 @@ enum class errc {
     key_mismatch,             ///< The key is not that of the client certificate.
     // reaching etcd
     no_endpoint_available,    ///< Every endpoint was tried; the detail gives the last cause for each.
+    credentials_unavailable,  ///< Whoever gives user name and password did not; the detail says why. See `credentials_source`.
     discovery_failed,         ///< The SRV records gave no endpoint; the detail names the domain and the cause.
     deadline_exceeded,        ///< The operation's own deadline ran out. For a write the outcome is unknown.
     connection_closed,        ///< The peer closed before the answer was complete.
@@ -58,6 +59,12 @@ enum class errc {
     lease_unreachable,        ///< No keep-alive was acknowledged before the TTL ended; the detail has the last error.
     not_acquired,             ///< Others held the lock, or led, for the whole wait_timeout.
     not_held,                 ///< The lock or the leadership is held no more.
+    // sealed values, see key_ring
+    not_sealed,               ///< In the clear, where only sealed values are taken.
+    unsupported_seal,         ///< Sealed in a later version's way.
+    unknown_key_id,           ///< Sealed with a key that the ring does not have; the detail names its id.
+    key_unavailable,          ///< The key_provider failed to answer; the detail has its words.
+    seal_broken,              ///< Changed, of another key of etcd, or sealed with another key by that id.
     // configuration
     schema_violation,         ///< A value that its schema refuses.
     required_missing,         ///< A required setting has no value.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <dynconf/credentials.hpp>
 #include <dynconf/log.hpp>
 #include <dynconf/tls_options.hpp>
 
@@ -10,11 +11,6 @@
 #include <vector>
 
 namespace dynconf {
-
-struct credentials {
-    std::string username;
-    std::string password;
-};
 
 /// How the pause between two tries grows: `first`, then `factor` times the last, up to `most`, each shortened at
 /// random by up to `jitter`. It starts over only after `healthy` without a failure. With the defaults a client makes at
@@ -64,8 +60,9 @@ struct client_options {
     /// each time, until a probe of it works; while a watch is open such probes are made. May be empty with `discovery.srv`.
     std::vector<std::string> endpoints{"http://127.0.0.1:2379"};
     discovery_options discovery;
-    /// Password login. The token is fetched when first needed and again when the server refuses it.
-    std::optional<credentials> auth;
+    /// Password login: `credentials`, or where they come from. The token is fetched when first needed and again when the
+    /// server refuses it.
+    std::optional<credentials_source> auth;
     tls_options tls;
 
     std::chrono::milliseconds connect_timeout{3'000};   ///< Name resolution, and again each address.

@@ -43,7 +43,7 @@ asio::awaitable<void> client_core::vigil::keep(std::shared_ptr<client_core> core
         if (now >= enough && core->uses_ == 0) break;
         if (now < sign_at) continue;
         message_reply<status_response> reply;
-        const std::string token = core->tokens_.at_hand();
+        const secret token = core->tokens_.at_hand();
         auto alive = co_await core->attempt(what, body, reply, index, token, now + limit);
         if (!of->http) co_return;
         if (!alive && policy::member_is_unfit(alive.error().why.code)) break;

@@ -20,7 +20,7 @@ token_state::answer token_state::next(time_point now) {
     return fetch{patience_ * (1 << 2 * std::min(too_late_, most_times_four))};
 }
 
-void token_state::fetched(std::string token) noexcept {
+void token_state::fetched(secret token) noexcept {
     token_ = std::move(token);
     ++number_;
     valid_ = true;

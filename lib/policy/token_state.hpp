@@ -1,10 +1,10 @@
 #pragma once
 
 #include <dynconf/error.hpp>
+#include <dynconf/secret.hpp>
 
 #include <chrono>
 #include <cstdint>
-#include <string>
 #include <variant>
 
 namespace dynconf::policy {
@@ -21,7 +21,7 @@ public:
     /// Counts what was to be sent; a caller remembers which one it used.
     using generation = std::uint64_t;
 
-    struct send { std::string token; generation number; };   ///< Empty token: send none.
+    struct send { secret token; generation number; };        ///< Empty token: send none.
     struct fetch { std::chrono::milliseconds patience; };    ///< Start a flight that may take so long, then wait like the others.
     struct wait {};                                          ///< A flight is under way.
     struct refuse { error why; };                            ///< A fetch failed a moment ago; asking again would only cost bcrypt.
@@ -39,14 +39,14 @@ public:
         if (number == number_) valid_ = false;
     }
 
-    void fetched(std::string token) noexcept;
+    void fetched(secret token) noexcept;
     /// The server has authentication switched off: send none until it refuses that.
     void not_enabled() noexcept;
     /// `too_late`: the member was at work on it for all of that time.
     void fetch_failed(error why, bool too_late, time_point now);
 
     /// What to send where any answer will do; empty when there is no valid token. Asks for no flight.
-    std::string at_hand() const { return valid_ ? token_ : std::string(); }
+    secret at_hand() const { return valid_ ? token_ : secret(); }
     bool has_credentials() const noexcept { return has_credentials_; }
 
 private:
@@ -56,7 +56,7 @@ private:
     std::chrono::milliseconds cool_off_;
     bool valid_ = false;
     bool flying_ = false;
-    std::string token_;
+    secret token_;
     generation number_ = 0;
     bool failed_ = false;
     error failure_;

@@ -2,6 +2,7 @@
 
 #include "transport/deadline.hpp"
 #include "transport/socket_stream.hpp"
+#include "transport/wiping_allocator.hpp"
 
 #include <boost/beast/core/buffers_range.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -125,7 +126,7 @@ struct http_session::impl {
 
     std::unique_ptr<byte_stream> stream;
     deadline limit;
-    beast::flat_buffer buffer;
+    beast::basic_flat_buffer<wiping_allocator<char>> buffer;   // tokens arrive in it
     response_sink* sink = nullptr;
     std::optional<http::response_parser<sink_body>> parser;
     unsigned exchanges = 0;

@@ -19,6 +19,7 @@ std::string_view own_text(errc code) noexcept {
     case errc::wrong_key_password: return "the key of the client certificate is encrypted, and not with the given password";
     case errc::key_mismatch: return "the key is not that of the client certificate";
     case errc::no_endpoint_available: return "no endpoint answers";
+    case errc::credentials_unavailable: return "no user name and password to log in with";
     case errc::discovery_failed: return "DNS names no endpoint";
     case errc::deadline_exceeded: return "the deadline of the operation has passed";
     case errc::connection_closed: return "the connection was closed before the answer was complete";
@@ -49,6 +50,11 @@ std::string_view own_text(errc code) noexcept {
     case errc::not_acquired: return "held by others for as long as was to be waited";
     case errc::not_held: return "the lock or leadership is held no more";
     case errc::contended: return "others changed the keys each time the write was tried";
+    case errc::not_sealed: return "the value is not sealed";
+    case errc::unsupported_seal: return "the value is sealed in a way that this version does not know";
+    case errc::unknown_key_id: return "the value is sealed with a key that the ring does not have";
+    case errc::key_unavailable: return "the key provider failed";
+    case errc::seal_broken: return "the seal of the value is broken";
     case errc::schema_violation: return "the value violates its schema";
     case errc::required_missing: return "a required setting has no value";
     case errc::unknown_name: return "unknown name";

@@ -20,6 +20,7 @@ namespace dynconf {
 /// | endpoints | EtcdSettings__HostName | one or more between commas; "http://" and ":2379" are filled in |
 /// | username | EtcdSettings__UserName | used together with a password only |
 /// | password | EtcdSettings__Password | used together with a username only |
+/// | password_file | EtcdSettings__PasswordFile | a file with the password, read again when etcd refuses it; `password` wins |
 /// | root_key | EtcdSettings__RootKey | the root of all keys |
 /// | ca_cert_path | EtcdSettings__CaCertPath | for https; not set: the system's store |
 /// | cert_path | EtcdSettings__CertPath | the client certificate for https, see `tls_options::cert_file` |
@@ -32,7 +33,8 @@ namespace dynconf {
 struct settings {
     std::optional<std::vector<std::string>> endpoints;
     std::optional<std::string> username;
-    std::optional<std::string> password;
+    std::optional<secret> password;
+    std::optional<std::string> password_file;
     std::optional<std::string> root_key;
     std::optional<std::string> ca_cert_path;
     std::optional<std::string> cert_path;
