@@ -34,6 +34,7 @@
 #include <dynconf/outcome_resolver.hpp>
 #include <dynconf/range_reader.hpp>
 #include <dynconf/registration.hpp>
+#include <dynconf/sealing.hpp>
 #include <dynconf/search.hpp>
 #include <dynconf/secret.hpp>
 #include <dynconf/stm.hpp>

@@ -2,6 +2,7 @@
 
 #include <dynconf/credentials.hpp>
 #include <dynconf/log.hpp>
+#include <dynconf/tls_options.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -10,11 +11,6 @@
 #include <vector>
 
 namespace dynconf {
-
-struct tls_options {
-    /// PEM file of the accepted authorities; empty: the system's store.
-    std::string ca_file;
-};
 
 /// How the pause between two tries grows: `first`, then `factor` times the last, up to `most`, each shortened at
 /// random by up to `jitter`. It starts over only after `healthy` without a failure. With the defaults a client makes at
@@ -50,8 +46,8 @@ struct discovery_options {
     /// Looked up first by the call or watch that needs an endpoint, as part of its time and for `connect_timeout` at most,
     /// and again while all endpoints are down; without a result such a call fails with errc::discovery_failed, and the next
     /// one looks again. A record that appears later is used as a member is; what is known stays when a look-up fails.
-    /// DNS itself proves nothing: certificates are checked against the target's name, so the authorities in
-    /// `tls_options::ca_file` decide who may answer.
+    /// DNS itself proves nothing: certificates are checked against the target's name, so the authorities of
+    /// `tls_options` decide who may answer.
     std::string srv;
     /// Looks up `_etcd-client-ssl-NAME._tcp` and `_etcd-client-NAME._tcp` instead, as `--discovery-srv-name` does.
     std::string srv_name;

@@ -27,6 +27,9 @@ std::shared_ptr<source> source_for(const boost::asio::any_io_executor& executor,
             options.auth = credentials_source::file(*from.username, *from.password_file);
     }
     if (from.ca_cert_path && !from.ca_cert_path->empty()) options.tls.ca_file = *from.ca_cert_path;
+    if (from.cert_path && !from.cert_path->empty()) options.tls.cert_file = *from.cert_path;
+    if (from.key_path && !from.key_path->empty()) options.tls.key_file = *from.key_path;
+    if (from.key_password && !from.key_password->empty()) options.tls.key_password = *from.key_password;
     if (!options.log) options.log = log;
     return etcd_source(client(executor, std::move(options)));
 }

@@ -1,9 +1,10 @@
-#include "etcd/client_core.hpp"
+#include "etcd/vigil.hpp"
 
 #include "crypto/hide.hpp"
 #include "etcd/lease_keeper.hpp"
 #include "etcd/secret_body.hpp"
 #include "etcd/watch_hub.hpp"
+#include "transport/tls.hpp"
 #include "wire/requests.hpp"
 
 #include <boost/asio/detached.hpp>
@@ -24,6 +25,9 @@ std::chrono::milliseconds server_limit(std::chrono::milliseconds limit) {
 
 /// A call may see its token refused because it expired and once more because users changed meanwhile.
 constexpr unsigned most_refreshes = 3;
+
+/// How long a first login is waited for.
+constexpr int patience_in_request_timeouts = 4;
 
 /// The names to look up have to be names.
 void require_domain_name(const discovery_options& how) {
@@ -59,6 +63,7 @@ std::shared_ptr<client_core> client_core::make(const asio::any_io_executor& exec
     }
     if (endpoints.empty() && options.discovery.srv.empty()) throw std::invalid_argument("dynconf: no endpoint was given");
     require_domain_name(options.discovery);
+    transport::require_usable(options.tls);
     if (const auto fixed = detail::credentials_access::fixed(options.auth); fixed && fixed->username.empty()) throw std::invalid_argument("dynconf: credentials without a user name");
     if (options.page_size < 1) throw std::invalid_argument("dynconf: page_size must be positive");
     if (options.discovery.refresh <= std::chrono::milliseconds(0))
@@ -72,8 +77,8 @@ client_core::client_core(made_by_make, const asio::any_io_executor& executor, cl
     : strand_(asio::make_strand(executor)), options_(std::move(options)),
       connector_(transport::make_connector(strand_, options_)), configured_(endpoints.size()), random_(transport::chance()),
       health_(endpoints.size(), options_.backoff, random_), retries_(options_.retry_budget),
-      tokens_(options_.auth.has_value()), login_(strand_, options_.auth), token_changed_(strand_), health_changed_(strand_),
-      events_(options_.log),
+      tokens_(options_.auth.has_value(), patience_in_request_timeouts * options_.request_timeout), login_(strand_, options_.auth),
+      token_changed_(strand_), health_changed_(strand_), events_(options_.log),
       look_up_pauses_(options_.backoff, random_) {
     for (endpoint& e : endpoints)
         pools_.push_back(std::make_shared<transport::session_pool>(strand_, connector_, std::move(e), options_));
@@ -132,10 +137,12 @@ asio::awaitable<boost::system::result<void, client_core::failure>> client_core::
     transport::http_session& http = **session;
 
     const clock::duration left = due - clock::now();
-    const auto limit = what.long_running ? left : std::min<clock::duration>(options_.request_timeout, left);
+    const auto limit = what.long_running || what.patient ? left : std::min<clock::duration>(options_.request_timeout, left);
     const auto limit_ms = std::chrono::duration_cast<std::chrono::milliseconds>(limit);
     if (limit_ms.count() <= 0) co_return failure{stage::not_sent, {errc::deadline_exceeded, {}}};
     http.expires_at(clock::now() + limit);
+    std::optional<vigil> watching;
+    if (what.patient) watching.emplace(*this, index, http);
     answer.expect();
     std::string text = request(what, body, pools_[index]->to(), token, limit_ms);
     const wiped at_end{text};
@@ -227,6 +234,9 @@ asio::awaitable<result<client_core::tried>> client_core::try_once(std::optional<
             co_return in_context({asio::error::operation_aborted, {}, failed.why.in_doubt}, what, where);
 
         done.verdict = policy::decide(what.safety, failed.how_far, failed.why.code);
+        // Beside a client certificate etcd takes a request without a token for one of a user without name and rights.
+        const bool came_as_nobody = what.authenticated && use.token.empty() && failed.why.code == server_errc::permission_denied;
+        if (came_as_nobody && tokens_.has_credentials()) done.verdict = policy::verdict::refresh_token;
         if (done.verdict == policy::verdict::refresh_token) {
             tokens_.refused(use.number);
             if (what.authenticated && tokens_.has_credentials() && ++refreshes <= most_refreshes) continue;
@@ -236,7 +246,8 @@ asio::awaitable<result<client_core::tried>> client_core::try_once(std::optional<
         failed.why = in_context(std::move(failed.why), what, where);
         const bool too_short = policy::ran_out_of_time(code) && !what.sign_of_life
             && due - began < std::min(options_.request_timeout, options_.total_timeout) / 2;
-        if (policy::member_is_unfit(code) && !what.tentative && !too_short) report_failure(done.index, began, failed.why);
+        const bool at_work = policy::ran_out_of_time(code) && what.patient && clock::now() >= due;
+        if (policy::member_is_unfit(code) && !what.tentative && !too_short && !at_work) report_failure(done.index, began, failed.why);
         done.failed = std::move(failed);
         co_return done;
     }
@@ -303,11 +314,11 @@ asio::awaitable<result<policy::token_state::send>> client_core::token(time_point
         token_state::answer answer = tokens_.next(clock::now());
         if (auto* have = std::get_if<token_state::send>(&answer)) co_return std::move(*have);
         if (auto* no = std::get_if<token_state::refuse>(&answer)) co_return std::move(no->why);
-        if (std::holds_alternative<token_state::fetch>(answer)) {
+        if (const auto* flight_of = std::get_if<token_state::fetch>(&answer)) {
             // On its own feet: that this caller is cancelled must not cost the others their token.
-            auto flight = [self = shared_from_this(), background]() -> asio::awaitable<void> {
+            auto flight = [self = shared_from_this(), background, patience = flight_of->patience]() -> asio::awaitable<void> {
                 const std::shared_ptr<client_core> core = self;
-                co_await core->fetch_token(background);
+                co_await core->fetch_token(background, patience);
             };
             asio::co_spawn(strand_, std::move(flight), asio::detached);
             continue;   // it may have ended already, where there are no credentials
@@ -318,9 +329,10 @@ asio::awaitable<result<policy::token_state::send>> client_core::token(time_point
     }
 }
 
-asio::awaitable<void> client_core::fetch_token(bool background) {
+asio::awaitable<void> client_core::fetch_token(bool background, std::chrono::milliseconds patience) {
     using policy::credential_state;
     credential_state::step step = login_.state.begin();
+    time_point due = time_point::max();   // of the login
     while (!std::holds_alternative<credential_state::give_up>(step)) {
         if (std::holds_alternative<credential_state::ask>(step)) {
             auto given = co_await login_.ask();
@@ -335,6 +347,8 @@ asio::awaitable<void> client_core::fetch_token(bool background) {
         what.path = "/v3/auth/authenticate";
         what.authenticated = false;
         what.background = background;
+        what.due = due = clock::now() + patience;
+        what.patient = true;
         what.secret = who.password.reveal();
         auto answer = co_await unary<wire::authenticate_response>(what, body.reveal());
         const error why = answer ? error{} : answer.error();
@@ -355,7 +369,8 @@ asio::awaitable<void> client_core::fetch_token(bool background) {
     if (const auto* failed = std::get_if<credential_state::give_up>(&step)) {
         const std::string why = failed->why.message();
         log(log_level::warning, "authenticate_failed", why, {{"cause", why}});
-        tokens_.fetch_failed(failed->why, clock::now());
+        const time_point now = clock::now();
+        tokens_.fetch_failed(failed->why, now >= due && policy::ran_out_of_time(failed->why.code), now);
     }
     token_changed_.notify_all();
 }

@@ -61,6 +61,9 @@ struct call {
     std::optional<std::chrono::steady_clock::time_point> due = std::nullopt;
     /// One try may take all of that time: the member itself has much to do.
     bool long_running = false;
+    /// The same for work that goes on at the member when nobody waits for it any more: as long as the member gives signs of
+    /// life it is waited for, and to be late says nothing against the member.
+    bool patient = false;
     /// A GET without a body, of what etcd itself serves beside the gateway.
     bool get = false;
     /// What of the body nobody may see: taken out of the words of an error. The request is wiped once it was sent.
@@ -213,6 +216,8 @@ private:
                                             reply& answer, time_point due);
     /// Marks an endpoint as being tried, as long as it lives.
     class trial;
+    /// Asks a member for signs of life while it is at work on a patient call.
+    class vigil;
     void report_success(std::size_t index, time_point began);
     void readmitted(std::size_t index);
     void report_failure(std::size_t index, time_point began, const error& why);
@@ -248,7 +253,7 @@ private:
     asio::awaitable<boost::system::result<void, failure>> attempt(const call& what, std::string_view body, reply& answer, std::size_t index,
                                                    const secret& token, time_point due);
     asio::awaitable<result<policy::token_state::send>> token(time_point due, bool background);
-    asio::awaitable<void> fetch_token(bool background);
+    asio::awaitable<void> fetch_token(bool background, std::chrono::milliseconds patience);
     /// Holds the token: to be wiped.
     std::string request(const call& what, std::string_view body, const endpoint& to, const secret& token,
                         std::chrono::milliseconds limit) const;
