@@ -182,33 +182,6 @@ asio::awaitable<void> manage(std::string endpoint, credentials_source from, bool
     co_await cfg.stop();
 }
 
-/// Key material that is none, and where it is not wanted.
-asio::awaitable<void> tls(std::filesystem::path folder, std::string endpoint) {
-    const secret key = read_secret(folder / "key"), word = read_secret(folder / "another");
-    const std::string file = (folder / "key").native();
-    using change = std::function<void(tls_options&)>;
-    const std::vector<change> wrong = {
-        [&](tls_options& o) { o.key_pem = key; },
-        [&](tls_options& o) { o.cert_file = o.key_file = file; },
-        [&](tls_options& o) { o.cert_file = file; o.key_pem = key; },
-        [&](tls_options& o) { o.cert_file = o.key_file = file; o.key_password = word; },
-        [&](tls_options& o) { o.cert_file = o.key_file = o.key_password_file = file; },
-        [&](tls_options& o) { o.ca_file = file; },
-        [&](tls_options& o) { o.ca_directory = folder.native(); },
-    };
-    auto ex = co_await asio::this_coro::executor;
-    for (const change& make : wrong) {
-        client_options how = options_for(endpoint);
-        make(how.tls);
-        co_await told("tls", [&]() -> asio::awaitable<void> {
-            client etcd(ex, how);
-            kv store(etcd);
-            const std::string here = "/app/k";
-            co_await store.get(here);
-        });
-    }
-}
-
 asio::awaitable<void> all(std::filesystem::path folder, std::vector<std::string> endpoints, bool changes) {
     auto ex = co_await asio::this_coro::executor;
     for (const std::string& endpoint : endpoints) {
@@ -218,7 +191,6 @@ asio::awaitable<void> all(std::filesystem::path folder, std::vector<std::string>
             co_await use(etcd, read_secret(folder / "another"));
         }
     }
-    co_await tls(folder, "https" + endpoints[0].substr(4));
     const std::filesystem::path file = folder / "password";
     co_await told("manager, file", [&] { return manage(endpoints[0], credentials_source::file("svc", file), changes); });
     auto given = [file]() -> asio::awaitable<credentials> {
