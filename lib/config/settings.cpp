@@ -58,13 +58,7 @@ settings settings::or_environment(const environment_lookup& look_up) const {
     if (out.endpoints)
         for (auto& e : *out.endpoints) e = completed_endpoint(e);
     fill_text(out.username, look_up, "EtcdSettings__UserName");
-    if (!out.password || out.password->empty()) {
-        out.password.reset();
-        if (auto text = look_up("EtcdSettings__Password"); text && !text->empty()) {
-            out.password = *text;
-            wipe(*text);
-        }
-    }
+    fill_secret(out.password, look_up, "EtcdSettings__Password");
     fill_text(out.password_file, look_up, "EtcdSettings__PasswordFile");
     fill_text(out.root_key, look_up, "EtcdSettings__RootKey");
     fill_text(out.ca_cert_path, look_up, "EtcdSettings__CaCertPath");

@@ -71,6 +71,10 @@ class Echo(http.server.BaseHTTPRequestHandler):
     protocol_version = 'HTTP/1.1'
     count = 0
 
+    def handle(self):
+        with contextlib.suppress(OSError):   # who has had enough hangs up
+            super().handle()
+
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get('Content-Length', 0))).decode(errors='replace')
         what = body + ' ' + self.headers.get('Authorization', '')
@@ -82,11 +86,10 @@ class Echo(http.server.BaseHTTPRequestHandler):
         if self.server.token and self.path == '/v3/auth/authenticate':
             status, text = 200, json.dumps({'token': self.server.token})
         data = text.encode()
-        with contextlib.suppress(OSError):   # who has had enough hangs up
-            self.send_response(status)
-            self.send_header('Content-Length', str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
+        self.send_response(status)
+        self.send_header('Content-Length', str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
 
     do_GET = do_POST
 
@@ -112,11 +115,12 @@ def forms(secret):
 class Stage:
     def __init__(self, etcd, folder):
         self.etcd, self.folder, self.root_token = etcd, folder, None
-        word = secrets.token_hex
-        self.passwords = {'password': f'cn1"<&\\{word(10)}', 'wrong': f'cn2-{word(10)}', 'another': f'cn3-{word(10)}',
-                          'url': f'cn4-{word(10)}', 'next': f'cn5-{word(10)}'}
-        self.values = {'first': f'cv1-{word(10)}', 'second': f'cv2-{word(10)}', 'sample': f'cv3-{word(10)}', 'number': f'cv4-{word(10)}'}
-        self.echoed = f'ct1-{word(10)}.12'
+        def word():
+            return secrets.token_hex(24)
+        self.passwords = {'password': f'cn1"<&\\{word()}', 'wrong': f'cn2-{word()}', 'another': f'cn3-{word()}',
+                          'url': f'cn4-{word()}', 'next': f'cn5-{word()}'}
+        self.values = {'first': f'cv1-{word()}', 'second': f'cv2-{word()}', 'sample': f'cv3-{word()}', 'number': f'cv4-{word()}'}
+        self.echoed = f'ct1-{word()}.12'
         self.outputs = {}
 
     def root(self, path, body):
@@ -186,9 +190,10 @@ def canary_program(stage, program, recorder, *endpoints):
                 stage.change()
                 answer()
             elif line.startswith('@scan'):
-                needles = [('password ' + n, stage.passwords[n]) for n in ('password', 'wrong', 'another', 'next')]
+                # Without the beginning, over which malloc writes its lists of what is free.
+                needles = [('password ' + n, stage.passwords[n][16:]) for n in ('password', 'wrong', 'another', 'next')]
                 needles += [('a token', t) for t in sorted(recorder.tokens)]
-                needles += [('setting ' + n, stage.values[n]) for n in ('first', 'second')]
+                needles += [('setting ' + n, stage.values[n][16:]) for n in ('first', 'second')]
                 text = '\n'.join(bytes(~b & 255 for b in secret.encode()).hex() for _, secret in needles)
                 (stage.folder / 'needles').write_text(text + '\n')
                 answer()
