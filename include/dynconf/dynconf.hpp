@@ -22,8 +22,10 @@
 #include <dynconf/election.hpp>
 #include <dynconf/endpoint.hpp>
 #include <dynconf/error.hpp>
+#include <dynconf/foreign_format.hpp>
 #include <dynconf/guarded_kv.hpp>
 #include <dynconf/key_tree.hpp>
+#include <dynconf/key_ring.hpp>
 #include <dynconf/kv.hpp>
 #include <dynconf/lease.hpp>
 #include <dynconf/lock.hpp>
@@ -33,6 +35,7 @@
 #include <dynconf/outcome_resolver.hpp>
 #include <dynconf/range_reader.hpp>
 #include <dynconf/registration.hpp>
+#include <dynconf/rotation.hpp>
 #include <dynconf/search.hpp>
 #include <dynconf/secret.hpp>
 #include <dynconf/stm.hpp>
