@@ -36,6 +36,7 @@
 #include <dynconf/range_reader.hpp>
 #include <dynconf/registration.hpp>
 #include <dynconf/rotation.hpp>
+#include <dynconf/sealing.hpp>
 #include <dynconf/search.hpp>
 #include <dynconf/secret.hpp>
 #include <dynconf/stm.hpp>

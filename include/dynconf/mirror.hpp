@@ -38,6 +38,7 @@ struct mirror_step {
         compacted,        ///< etcd has compacted what was missed.
         store_replaced,   ///< Another cluster, or a store that went back: restored from a backup or wiped.
         repaired,         ///< The content differed from etcd's although the watch had said nothing.
+        key_missing,      ///< A value was unreadable for errc::key_unavailable; it was read again, after client_options::slow_retry.
     };
 
     kind what = kind::interrupted;
