@@ -20,6 +20,8 @@
 namespace dynconf {
 
 struct rotation_options {
+    rotation_options() {}   // user-provided on purpose: g++ 12 copies aggregates bitwise in expressions with co_await
+
     /// Reads, opens and counts, and writes nothing.
     bool dry_run = false;
     /// Seals what is in the clear, too. False: it is counted and left alone.

@@ -6,8 +6,10 @@
 #include "policy/stored_value.hpp"
 
 #include <chrono>
-#include <memory>
+#include <exception>
+#include <map>
 #include <set>
+#include <string>
 #include <utility>
 
 namespace dynconf {
@@ -26,7 +28,7 @@ public:
     turning(view through, key_ring ring, key_provider ask, key_range range, rotation_options options, rotation_progress progress)
         : through_(std::move(through)), ring_(std::move(ring)), ask_(std::move(ask)), options_(std::move(options)),
           progress_(std::move(progress)), plan_(std::move(range), bounds_of(options_), [this](const std::string& key, const std::string& value) {
-              return policy::look_at(ring_, options_, through_.keys().to_etcd(key), value);
+              return look(key, value);
           }) {}
     turning(const turning&) = delete;
     turning& operator=(const turning&) = delete;
@@ -56,6 +58,13 @@ private:
         return bounds;
     }
 
+    policy::stored_look look(const std::string& key, const std::string& value) const {
+        policy::stored_look seen = policy::look_at(ring_, options_, through_.keys().to_etcd(key), value);
+        if (const auto failed = unavailable_.find(seen.name); seen.why == errc::unknown_key_id && failed != unavailable_.end())
+            seen.why = failed->second;
+        return seen;
+    }
+
     /// Before the plan looks at a value: the key that it needs.
     asio::awaitable<void> fetch_key_of(const std::string& value) {
         const auto id = sealed_with(value);
@@ -65,9 +74,9 @@ private:
         try {
             auto answer = ask_(name);
             std::optional<sealing_key> key = co_await std::move(answer);
-            if (key) ring_ = ring_.reading(std::move(name), std::move(*key));
+            if (key) ring_ = ring_.reading(name, std::move(*key));
         } catch (...) {
-            // Such values are told as those of an unknown key: the rest of the range need not wait for them.
+            unavailable_[std::string(*id)] = {errc::key_unavailable, to_error(std::current_exception()).message()};
         }
     }
 
@@ -145,6 +154,7 @@ private:
     key_ring ring_;
     const key_provider ask_;
     std::set<std::string> asked_;
+    std::map<std::string, error> unavailable_;
     const rotation_options options_;
     const rotation_progress progress_;
     rotation_plan plan_;
@@ -152,7 +162,9 @@ private:
 
 }  // namespace
 
-rotation::rotation(const client& c, key_ring keys, key_provider ask) : facet(c), keys_(std::move(keys)), ask_(std::move(ask)) {}
+rotation::rotation(const client& c, key_ring keys, key_provider ask) : facet(c), keys_(std::move(keys)), ask_(std::move(ask)) {
+    origin_.sealer.reset();   // it has to see etcd's own bytes
+}
 
 void rotation::start_run(origin from, key_ring keys, key_provider ask, key_range range, rotation_options options, rotation_progress progress,
                          detail::erased_handler<rotation_report> h) {
