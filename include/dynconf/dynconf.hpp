@@ -33,6 +33,7 @@
 #include <dynconf/mirror.hpp>
 #include <dynconf/options.hpp>
 #include <dynconf/outcome_resolver.hpp>
+#include <dynconf/passphrase.hpp>
 #include <dynconf/range_reader.hpp>
 #include <dynconf/registration.hpp>
 #include <dynconf/rotation.hpp>
