@@ -19,6 +19,7 @@
 #include <dynconf/config/source.hpp>
 #include <dynconf/config/status.hpp>
 #include <dynconf/config/values_by_keys.hpp>
+#include <dynconf/credentials.hpp>
 #include <dynconf/election.hpp>
 #include <dynconf/endpoint.hpp>
 #include <dynconf/error.hpp>

@@ -122,7 +122,10 @@ asio::awaitable<result<range_response>> range_once(const view& through, const ke
         answer = co_await through.core().unary<range_response>(what, body);
     }
     if (!answer) co_return answer;
-    if (through.sealer()) co_await through.sealer()->open(through.core(), values(*answer, options), limits ? limits->due : due_of(through));
+    if (through.sealer()) {
+        const bool opened = co_await through.sealer()->open(through.core(), values(*answer, options), limits ? limits->due : due_of(through));
+        if (!opened) co_return error{asio::error::operation_aborted, "range"};
+    }
     through.keys().from_etcd(*answer);
     co_return answer;
 }

@@ -45,6 +45,11 @@ mirror_core::mirror_core(const view& through, std::vector<key_range> ranges)
 
 void mirror_core::resume(const known_content& from) {
     replica_.load(from.kvs, from.revision, from.cluster_id);
+    for (const key_value& kv : from.kvs) {   // what it was sealed with may be known by now
+        if (!kv.unreadable) continue;
+        replica_.doubt(kv.key);
+        reread_at_ = clock::now();
+    }
     listed_once_ = true;
     list_needed_ = false;
     watch_.restart(from.revision + 1);

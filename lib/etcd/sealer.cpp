@@ -139,10 +139,12 @@ void sealer::open(client_core& core, const values& what, const opener& with) {
     }
 }
 
-asio::awaitable<void> sealer::open(client_core& core, values what, clock::time_point due) {
-    if (what.all().empty()) co_return;
+asio::awaitable<bool> sealer::open(client_core& core, values what, clock::time_point due) {
+    if (what.all().empty()) co_return true;
     const opener with = co_await at_hand(what.key_ids(), due);
     open(core, what, with);
+    if (with.complete) co_return true;
+    co_return !co_await transport::was_cancelled();
 }
 
 // Migration

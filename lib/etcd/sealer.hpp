@@ -67,8 +67,8 @@ public:
 
     /// Each value is what was sealed, or its item unreadable.
     void open(client_core& core, const values& what, const opener& with);
-    /// Both.
-    asio::awaitable<void> open(client_core& core, values what, clock::time_point due);
+    /// Both. False when it was cancelled before all keys were at hand.
+    asio::awaitable<bool> open(client_core& core, values what, clock::time_point due);
 
 private:
     void ask(const std::string& id);

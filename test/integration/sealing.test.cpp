@@ -98,7 +98,7 @@ TEST_CASE("sealing: values go out sealed and come in open, keys and neighbours s
     CHECK(bytes_at(admin, "/apq") == "3");
 }
 
-TEST_CASE("sealing: bulk, registration, election, lock guards and stm", "[sealing]") {
+TEST_CASE("sealing: bulk, election, guarded writes, stm and markers", "[sealing]") {
     FOR_EACH_ETCD(binary);
     etcd_process etcd(binary);
     const etcd_admin admin(etcd);

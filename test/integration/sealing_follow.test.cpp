@@ -131,6 +131,12 @@ TEST_CASE("sealing: a provider is asked once for a key, and again after a failur
         }
         CHECK(vault.asked == 3);
 
+        sealing_options no_time, no_room;
+        no_time.key_timeout = 0ms;
+        no_room.max_provided_keys = 0;
+        CHECK_THROWS_AS(whole.sealed(ring_one(), no_time), std::invalid_argument);
+        CHECK_THROWS_AS(whole.sealed(ring_one(), no_room), std::invalid_argument);
+
         // One that says nothing is given up, and the others' values come.
         sealing_options soon = vault.options();
         soon.key_timeout = 50ms;
@@ -201,6 +207,16 @@ TEST_CASE("sealing: a mirror reads again what a failed provider left unreadable"
             CHECK(later.events[0].kv.value == "1");
             break;
         }
+
+        // The same over a restart: another one that goes on from there.
+        known_content known;
+        known.revision = first.revision;
+        known.cluster_id = first.cluster_id;
+        known.kvs = first.content;
+        mirror again(safe, {key_range::key("/k")}, known);
+        const mirror_step later = co_await next_of(again, mirror_step::kind::resync);
+        CHECK(later.why == mirror_step::reason::key_missing);
+        CHECK(later.events.at(0).kv.value == "1");
     });
 }
 
