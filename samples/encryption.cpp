@@ -92,7 +92,8 @@ asio::awaitable<void> show(int n) {
     };
     const std::int64_t added = w->added;
     const dynconf::rotation_report busy = co_await turning.run(everything, how, progress);
-    std::cout << "rotated while " << (w->added > added ? "a writer was busy" : "nobody wrote") << ", unresolved " << busy.unresolved << std::endl;
+    std::cout << "rotated while " << (w->added > added ? "a writer was busy" : "nobody wrote") << ", unresolved " << busy.unresolved
+              << std::endl;
 
     // Now nobody writes with the old key any more; what he has left is found, and nothing else touched.
     w->stop = true;
@@ -113,7 +114,8 @@ asio::awaitable<void> show(int n) {
         ++readable;
         sum += std::stoll(kv.value);
     }
-    std::cout << "without 2026-01: " << readable << " of " << all.kvs.size() << " open; of " << w->added << " writes " << w->added - sum << " are lost" << std::endl;
+    std::cout << "without 2026-01: " << readable << " of " << all.kvs.size() << " open; of " << w->added << " writes "
+              << w->added - sum << " are lost" << std::endl;
 }
 
 }  // namespace

@@ -68,9 +68,9 @@ std::string check_of(const secret& key) {
     constexpr std::string_view label = "dynconf passphrase check";
     std::array<unsigned char, EVP_MAX_MD_SIZE> sum{};
     unsigned size = 0;
-    if (!HMAC(EVP_sha256(), key.reveal().data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(label.data()), label.size(),
-              sum.data(), &size) || size < derivation_record::check_size)
-        throw std::bad_alloc();
+    const auto* const text = reinterpret_cast<const unsigned char*>(label.data());
+    const auto* done = HMAC(EVP_sha256(), key.reveal().data(), static_cast<int>(key.size()), text, label.size(), sum.data(), &size);
+    if (!done || size < derivation_record::check_size) throw std::bad_alloc();
     return {reinterpret_cast<const char*>(sum.data()), derivation_record::check_size};
 }
 

@@ -5,6 +5,7 @@
 #include "crypto/pbkdf2.hpp"
 
 #include <stdexcept>
+#include <utility>
 
 namespace dynconf {
 
@@ -23,7 +24,8 @@ foreign_format foreign_format::fernet(const secret& key) {
 }
 
 foreign_format foreign_format::open_secure_conf(const secret& user_key, std::string_view salt, unsigned rounds) {
-    return {"OpenSecureConf", crypto::pbkdf2_hmac_sha256(not_empty(user_key).reveal(), salt, rounds, crypto::key_size), &crypto::open_fernet};
+    secret key = crypto::pbkdf2_hmac_sha256(not_empty(user_key).reveal(), salt, rounds, crypto::key_size);
+    return {"OpenSecureConf", std::move(key), &crypto::open_fernet};
 }
 
 foreign_format foreign_format::blueprint(const secret& configured_key) {

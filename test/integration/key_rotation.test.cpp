@@ -69,7 +69,7 @@ TEST_CASE("key rotation: no write is lost to writers on both keys, and the old k
         kv store(c);
         std::vector<std::pair<std::string, std::string>> some;
         for (int i = 0; i < keys; ++i) some.emplace_back(name_of(i), writes_a.seal(name_of(i), "0"));
-        for (std::size_t i = 0; i < some.size(); i += 100) admin.put_all({some.begin() + static_cast<std::ptrdiff_t>(i), some.begin() + static_cast<std::ptrdiff_t>(i + 100)});
+        for (auto at = some.begin(); at != some.end(); at += 100) admin.put_all({at, at + 100});
 
         bool rotated = false;
         std::int64_t all = 0;
@@ -84,7 +84,8 @@ TEST_CASE("key rotation: no write is lost to writers on both keys, and the old k
                 const auto plain = ring.open(key, was->value);
                 if (!plain) throw std::runtime_error("unreadable: " + plain.error().message());
                 txn add;
-                add.if_(mod_revision_of(key) == was->mod_revision).then(op::put(key, ring.seal(key, std::to_string(std::stoi(*plain) + 1))));
+                add.if_(mod_revision_of(key) == was->mod_revision);
+                add.then(op::put(key, ring.seal(key, std::to_string(std::stoi(*plain) + 1))));
                 txn_response done = co_await store.commit(std::move(add));
                 if (!done.succeeded) continue;
                 ++added[static_cast<std::size_t>(i)];
@@ -222,7 +223,9 @@ TEST_CASE("key rotation: killed in the middle, it goes on where it was", "[key_r
     run([&]() -> asio::awaitable<void> {
         auto executor = co_await asio::this_coro::executor;
         client c(executor, hasty(etcd));
-        rotation_report r = co_await rotation(c, writes_b).run(all_of_it);
+        rotation_options largest;
+        largest.batch = 64;
+        rotation_report r = co_await rotation(c, writes_b).run(all_of_it, largest);
         CHECK(r.complete());
         CHECK(r.sealed["b"] >= before);
         CHECK(r.rewritten == keys - r.sealed["b"]);
