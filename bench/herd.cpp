@@ -194,7 +194,9 @@ int main(int argc, char** argv) {
     refused.print("tries while it is away");
     looks.print("tries that find it");
     lives.print("live again");
-    std::printf("  half of them live after %.1f s, %zu of %zu after %.1f s; %zu logins, %zu of them in vain\n", median, live, clients,
+    if (median > 0) std::printf("  half of them live after %.1f s; ", median);
+    else std::printf("  never half of them live; ");
+    std::printf("%zu of %zu after %.1f s; %zu logins, %zu of them in vain\n", live, clients,
                 seconds(now) - std::chrono::duration<double>(down).count(), begun, in_vain);
     return live == clients ? 0 : 1;
 }

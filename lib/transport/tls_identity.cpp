@@ -61,13 +61,15 @@ result<secret> key_password(const tls_options& options) {
     return secret(line);
 }
 
-error wrong_password(const std::string& name, const secret& given) {
-    return {errc::wrong_key_password, name + (given.empty() ? ": no password was given" : "")};
+error wrong_password(const std::string& name, const secret& given, const tls_options& options) {
+    if (!given.empty()) return {errc::wrong_key_password, name};
+    if (options.key_password_env.empty()) return {errc::wrong_key_password, name + ": no password was given"};
+    return {errc::wrong_key_password, name + ": no password was given: " + options.key_password_env + " is not set, or empty"};
 }
 
 bool is_pem(const secret& content) { return content.reveal().find("-----BEGIN ") != std::string_view::npos; }
 
-result<void> take_pkcs12(identity& into, const material& from, const secret& given) {
+result<void> take_pkcs12(identity& into, const material& from, const secret& given, const tls_options& options) {
     const bio_handle in = read_from(from.content.reveal());
     const pkcs12_handle all(d2i_PKCS12_bio(in.get(), nullptr));
     if (!all) {
@@ -86,7 +88,7 @@ result<void> take_pkcs12(identity& into, const material& from, const secret& giv
     if (done != 1) {
         const bool mac = ERR_GET_REASON(ERR_peek_last_error()) == PKCS12_R_MAC_VERIFY_FAILURE;
         const std::string why = openssl_reason();
-        if (mac) return wrong_password(from.name, given);
+        if (mac) return wrong_password(from.name, given, options);
         return error{errc::unreadable_certificate, from.name + ": " + why};
     }
     if (!into.certificate) return error{errc::unreadable_certificate, from.name + ": no certificate in it"};
@@ -109,7 +111,7 @@ result<void> take_certificates(identity& into, const material& from) {
     return {};
 }
 
-result<void> take_key(identity& into, const material& from, const secret& given) {
+result<void> take_key(identity& into, const material& from, const secret& given, const tls_options& options) {
     const bio_handle in = read_from(from.content.reveal());
     password p{given};
     into.key.reset(PEM_read_bio_PrivateKey(in.get(), nullptr, give_password, &p));
@@ -118,7 +120,7 @@ result<void> take_key(identity& into, const material& from, const secret& given)
         return {};
     }
     const std::string why = openssl_reason();
-    if (p.asked) return wrong_password(from.name, given);
+    if (p.asked) return wrong_password(from.name, given, options);
     return error{errc::unreadable_key, from.name + ": " + why};
 }
 
@@ -135,15 +137,15 @@ result<void> set_identity(SSL_CTX* context, const tls_options& options) {
     std::string key_name = certificate->name;
     const bool key_apart = !options.key_file.empty() || !options.key_pem.empty();
     if (!key_apart && !is_pem(certificate->content)) {
-        if (auto taken = take_pkcs12(who, *certificate, *given); !taken) return taken;
+        if (auto taken = take_pkcs12(who, *certificate, *given, options); !taken) return taken;
     } else {
         if (auto taken = take_certificates(who, *certificate); !taken) return taken;
         if (key_apart) {
             const auto key = read(errc::unreadable_key, options.key_file, options.key_pem.reveal(), "key_pem");
             if (!key) return key.error();
             key_name = key->name;
-            if (auto taken = take_key(who, *key, *given); !taken) return taken;
-        } else if (auto taken = take_key(who, *certificate, *given); !taken) {
+            if (auto taken = take_key(who, *key, *given, options); !taken) return taken;
+        } else if (auto taken = take_key(who, *certificate, *given, options); !taken) {
             return taken;
         }
     }

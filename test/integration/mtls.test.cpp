@@ -2,24 +2,11 @@
 
 #include "integration/tls_scene.hpp"
 
-#include <dynconf/auth.hpp>
-
 using namespace dynconf;
 using namespace dynconf::test;
 using kind = mirror_step::kind;
 
 namespace {
-
-/// Root with its password, and authentication on.
-asio::awaitable<void> switch_auth_on(const client_options& options) {
-    auto ex = co_await asio::this_coro::executor;
-    client c(ex, options);
-    auth access(c);
-    co_await access.user_add("root", "root-password");
-    co_await access.role_add("root");
-    co_await access.user_grant_role("root", "root");
-    co_await access.enable();
-}
 
 client_options in(client_options options, const std::string& scheme) {
     options.endpoints = {replaced(options.endpoints.front(), "https", scheme)};

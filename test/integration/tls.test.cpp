@@ -102,6 +102,31 @@ TEST_CASE("tls: https to a plain port is told as that", "[tls]") {
         60s);
 }
 
+TEST_CASE("tls: together with a password", "[tls]") {
+    FOR_EACH_ETCD(binary);
+    const scratch_dir files;
+    test_ca ca(files.path(), "ca");
+    etcd_process etcd(binary, with_certificate(ca.issue("IP:127.0.0.1")));
+    test::run(
+        [&]() -> asio::awaitable<void> {
+            auto ex = co_await asio::this_coro::executor;
+            client_options options = hasty(etcd);
+            options.tls.ca_file = ca.file();
+            co_await switch_auth_on(options);
+            const error anonymous = co_await refusal(options);
+            CHECK(anonymous == server_errc::user_empty);
+            options.auth = as_user("root", "root-password");
+            client c(ex, options);
+            kv store(c);
+            mirror content(c, key_range::prefix("k"));
+            (void)co_await next_of(content, kind::connected);
+            const put_response written = co_await store.put("k", "v");
+            const std::vector<event> seen = co_await changes_until(content, written.header.revision);
+            CHECK(seen.size() == 1);
+        },
+        60s);
+}
+
 TEST_CASE("tls: each fault of a server's certificate has its own code, and only insecure_skip_verify passes all", "[tls]") {
     REQUIRE_ETCD();
     const scratch_dir files;

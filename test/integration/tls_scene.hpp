@@ -4,12 +4,12 @@
 
 #include "integration/scene.hpp"
 
+#include "support/files.hpp"
 #include "support/scratch_dir.hpp"
 #include "support/test_ca.hpp"
 
-#include <filesystem>
-#include <fstream>
-#include <iterator>
+#include <dynconf/auth.hpp>
+
 #include <mutex>
 #include <string>
 
@@ -43,22 +43,22 @@ inline asio::awaitable<error> refusal(const client_options& options) {
     co_return answer ? error{} : answer.error();
 }
 
+/// Root with its password, and authentication on.
+inline asio::awaitable<void> switch_auth_on(const client_options& options) {
+    auto ex = co_await asio::this_coro::executor;
+    client c(ex, options);
+    auth access(c);
+    co_await access.user_add("root", "root-password");
+    co_await access.role_add("root");
+    co_await access.user_grant_role("root", "root");
+    co_await access.enable();
+}
+
 inline bool says(const error& e, const std::string& words) { return e.message().find(words) != std::string::npos; }
 
 inline std::string replaced(std::string text, const std::string& from, const std::string& to) {
     text.replace(text.find(from), from.size(), to);
     return text;
-}
-
-inline std::string text_of(const std::string& path) {
-    std::ifstream in(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
-
-/// In one step, as whoever reads the file would like it.
-inline void place(const std::string& text, const std::string& at) {
-    std::ofstream(at + ".new", std::ios::binary | std::ios::trunc) << text;
-    std::filesystem::rename(at + ".new", at);
 }
 
 /// The events that clients log, each with the values of its fields.

@@ -1,4 +1,5 @@
 #include "support/catch.hpp"
+#include "support/files.hpp"
 #include "support/scratch_dir.hpp"
 #include "support/test_ca.hpp"
 #include "transport/tls.hpp"
@@ -11,9 +12,7 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <functional>
-#include <iterator>
 #include <string>
 #include <vector>
 
@@ -22,13 +21,6 @@ using namespace dynconf::test;
 using transport::tls_context;
 
 namespace {
-
-std::string text_of(const std::string& path) {
-    std::ifstream in(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
-
-void write(const std::string& path, const std::string& text) { std::ofstream(path, std::ios::binary | std::ios::trunc) << text; }
 
 tls_options with(const issued& who) {
     tls_options options;
@@ -106,7 +98,9 @@ TEST_CASE("tls: a client key of any type and form that OpenSSL reads", "[tls]") 
             o.key_password = secret();
             o.key_password_env = "DYNCONF_TEST_KEY_PASSWORD";
             ::unsetenv("DYNCONF_TEST_KEY_PASSWORD");
-            CHECK(made(o) == errc::wrong_key_password);
+            const error unset = made(o);
+            CHECK(unset == errc::wrong_key_password);
+            CHECK(unset.message().find("DYNCONF_TEST_KEY_PASSWORD is not set, or empty") != std::string::npos);
             ::setenv("DYNCONF_TEST_KEY_PASSWORD", password, 1);
             CHECK(made(o) == error_code());
 
@@ -236,11 +230,6 @@ TEST_CASE("tls: files that change are read again, bad ones are reported and not 
         for (const log_field& f : r.fields) line += " " + f.value;
         events.push_back(line);
     });
-    // As it should be done: a rename.
-    const auto place = [&](const std::string& text, const std::string& at) {
-        write(dir + "new", text);
-        std::filesystem::rename(dir + "new", at);
-    };
     tls_options options;
     options.ca_file = ca.file();
     options.cert_file = certificate;
