@@ -23,8 +23,10 @@
 #include <dynconf/election.hpp>
 #include <dynconf/endpoint.hpp>
 #include <dynconf/error.hpp>
+#include <dynconf/foreign_format.hpp>
 #include <dynconf/guarded_kv.hpp>
 #include <dynconf/key_tree.hpp>
+#include <dynconf/key_ring.hpp>
 #include <dynconf/kv.hpp>
 #include <dynconf/lease.hpp>
 #include <dynconf/lock.hpp>
@@ -32,8 +34,10 @@
 #include <dynconf/mirror.hpp>
 #include <dynconf/options.hpp>
 #include <dynconf/outcome_resolver.hpp>
+#include <dynconf/passphrase.hpp>
 #include <dynconf/range_reader.hpp>
 #include <dynconf/registration.hpp>
+#include <dynconf/rotation.hpp>
 #include <dynconf/sealing.hpp>
 #include <dynconf/search.hpp>
 #include <dynconf/secret.hpp>

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <optional>
@@ -72,11 +73,11 @@ fs::path beside(const fs::path& path, const char* suffix) {
 
 }  // namespace
 
-cache_files::cache_files(fs::path path, step_hook before_step)
+cache_files::cache_files(fs::path path, step_hook before_step, std::optional<key_ring> ring)
     : current_(std::move(path)), previous_(beside(current_, ".previous")), next_(beside(current_, ".new")),
-      before_step_(std::move(before_step)) {}
+      before_step_(std::move(before_step)), ring_(std::move(ring)) {}
 
-cache_files::reading cache_files::read_one(const fs::path& path, const disk_hook& on_disk) {
+cache_files::reading cache_files::read_one(const fs::path& path, const disk_hook& on_disk) const {
     reading out;
     const auto refuse = [&](cache_verdict verdict, error_code code, std::string why) {
         out.verdict = verdict;
@@ -113,7 +114,7 @@ cache_files::reading cache_files::read_one(const fs::path& path, const disk_hook
         return out;
     }
     on_disk(false);
-    decoded_cache decoded = decode_cache(**bytes);
+    decoded_cache decoded = decode_cache(**bytes, ring_);
     if (decoded.verdict != cache_verdict::usable) refuse(decoded.verdict, errc::cache_refused, std::move(decoded.why));
     else out.verdict = cache_verdict::usable;
     out.copy = std::move(decoded.copy);
@@ -191,8 +192,21 @@ result<void> cache_files::write(std::span<const std::uint8_t> bytes, bool rotate
     }
     if (auto r = step("replace", current_, [&] { return ::rename(next_.c_str(), current_.c_str()); }); !r)
         return give_up(r.error());
+    // The new generation is there by now; until it is, one in the clear may be all there is.
+    if (ring_ && previous_is_clear()) {
+        auto r = step("remove", previous_, [&] { return ::unlink(previous_.c_str()) == 0 || errno == ENOENT ? 0 : -1; });
+        if (!r) return r.error();
+    }
     if (auto r = step("fsync", folder, [&] { return ::fsync(dir.get()); }); !r) return r.error();
     return {};
+}
+
+bool cache_files::previous_is_clear() const {
+    const descriptor fd(::open(previous_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    if (!fd) return false;
+    std::array<std::uint8_t, 4096> start{};   // the header of a sealed one is far shorter
+    const ssize_t n = again_if_interrupted([&] { return ::read(fd.get(), start.data(), start.size()); });
+    return n > 0 && !begins_sealed(std::span(start).first(static_cast<std::size_t>(n)));
 }
 
 }  // namespace dynconf::detail

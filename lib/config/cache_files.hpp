@@ -2,12 +2,14 @@
 
 #include <dynconf/config/cache.hpp>
 #include <dynconf/error.hpp>
+#include <dynconf/key_ring.hpp>
 
 #include "config/cache_format.hpp"
 #include "policy/cache_choice.hpp"
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string_view>
 
 namespace dynconf::detail {
@@ -18,10 +20,12 @@ public:
     /// Asked before each step of a write, with its name; a code other than success makes the step fail. For tests.
     using step_hook = std::function<error_code(std::string_view step)>;
 
-    explicit cache_files(std::filesystem::path path, step_hook before_step = {});
+    /// With a ring only sealed copies are taken.
+    explicit cache_files(std::filesystem::path path, step_hook before_step = {}, std::optional<key_ring> ring = std::nullopt);
 
     const std::filesystem::path& current() const noexcept { return current_; }
     const std::filesystem::path& previous() const noexcept { return previous_; }
+    const std::optional<key_ring>& ring() const noexcept { return ring_; }
 
     struct reading {
         cache_verdict verdict = cache_verdict::missing;
@@ -38,16 +42,18 @@ public:
     choice read(const policy::cache_demands& want, const disk_hook& on_disk = {}) const;
 
     /// Replaces the current generation; it becomes the previous one when `rotate`. Killed at any moment, a whole
-    /// generation is there: the one of before or the new one.
+    /// generation is there: the one of before or the new one. With a ring, a previous generation in the clear is removed.
     result<void> write(std::span<const std::uint8_t> bytes, bool rotate) const;
 
 private:
-    static reading read_one(const std::filesystem::path& path, const disk_hook& on_disk);
+    reading read_one(const std::filesystem::path& path, const disk_hook& on_disk) const;
+    bool previous_is_clear() const;
 
     std::filesystem::path current_;
     std::filesystem::path previous_;
     std::filesystem::path next_;
     step_hook before_step_;
+    std::optional<key_ring> ring_;
 };
 
 }  // namespace dynconf::detail

@@ -1,6 +1,11 @@
 #include "config/cache_format.hpp"
 
+#include <dynconf/secret.hpp>
+
+#include "wire/quote.hpp"
+
 #include <nlohmann/json.hpp>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 #include <algorithm>
@@ -25,7 +30,9 @@ constexpr std::string_view magic = "DYNCONF\n";
 constexpr std::size_t length_size = 4;
 constexpr std::size_t digest_size = 32;
 constexpr std::int64_t format_version = 1;
-constexpr std::string_view plain = "cbor";
+constexpr std::string_view plain = "cbor", sealed = "sealed";
+/// In place of a key of etcd: no value of etcd can be taken for a copy, nor a copy for one.
+constexpr std::string_view sealed_as("\0dynconf: the last good content", 31);
 
 // Positions in the array of a key; the last two only for one that was refused.
 constexpr std::size_t at_key = 0, at_revision = 1, at_value = 2, at_good_revision = 3, at_good_value = 4;
@@ -196,17 +203,26 @@ decoded_cache refused(cache_verdict verdict, std::string why) {
     return out;
 }
 
-}  // namespace
+std::string_view as_text(bytes_view bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+bytes_view as_bytes(std::string_view text) { return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}; }
 
-void seal_cache(cache_bytes& bytes) {
-    const digest sum = digest_of(bytes);
-    bytes.insert(bytes.end(), sum.begin(), sum.end());
+cache_bytes begun_with(const json& header) {
+    const cache_bytes head = json::to_cbor(header);
+    cache_bytes out(magic.begin(), magic.end());
+    for (std::size_t i = length_size; i-- > 0;) out.push_back(static_cast<std::uint8_t>(head.size() >> (8 * i)));
+    out.insert(out.end(), head.begin(), head.end());
+    return out;
 }
 
-cache_bytes encode_cache(const cache_copy& copy) {
+json header_of(std::string_view encoding) {
     json header = json::object();
     header["format"] = format_version;
-    header["encoding"] = plain;
+    header["encoding"] = encoding;
+    return header;
+}
+
+cache_bytes in_the_clear(const cache_copy& copy) {
+    json header = header_of(plain);
     header["as_of_ms"] = std::chrono::duration_cast<milliseconds>(copy.as_of.time_since_epoch()).count();
     header["revision"] = copy.content.revision;
     header["cluster_id"] = copy.content.cluster_id;
@@ -221,42 +237,104 @@ cache_bytes encode_cache(const cache_copy& copy) {
     body.get_ref<json::array_t&>().reserve(copy.content.keys.size());
     for (const kept_key_ptr& k : copy.content.keys) body.push_back(made_of(*k));
 
-    const cache_bytes head = json::to_cbor(header);
-    cache_bytes out(magic.begin(), magic.end());
-    for (std::size_t i = length_size; i-- > 0;) out.push_back(static_cast<std::uint8_t>(head.size() >> (8 * i)));
-    out.insert(out.end(), head.begin(), head.end());
+    cache_bytes out = begun_with(header);
     json::to_cbor(body, nlohmann::detail::output_adapter<std::uint8_t>(out));   // appends
-    seal_cache(out);
+    add_checksum(out);
     return out;
 }
 
-decoded_cache decode_cache(std::span<const std::uint8_t> bytes) {
-    if (bytes.size() < magic.size() + length_size + digest_size) return refused(cache_verdict::damaged, "cut off");
-    const bytes_view all = bytes.first(bytes.size() - digest_size);
-    const digest sum = digest_of(all);
-    if (!std::equal(sum.begin(), sum.end(), bytes.end() - digest_size)) return refused(cache_verdict::damaged, "wrong checksum");
-    if (!std::equal(magic.begin(), magic.end(), all.begin())) return refused(cache_verdict::unknown_format, "no copy of dynconf's");
+struct file_parts {
+    json header;
+    std::string encoding;
+    bytes_view body;
+};
+
+/// What stands before the checksum.
+result<file_parts> split(bytes_view all, cache_verdict& verdict) {
+    const auto no = [&verdict](cache_verdict v, const char* why) {
+        verdict = v;
+        return error{errc::cache_refused, why};
+    };
+    if (all.size() < magic.size() + length_size) return no(cache_verdict::damaged, "cut off");
+    if (!std::equal(magic.begin(), magic.end(), all.begin())) return no(cache_verdict::unknown_format, "no copy of dynconf's");
     bytes_view rest = all.subspan(magic.size());
     std::size_t length = 0;
     for (std::size_t i = 0; i < length_size; ++i) length = length << 8 | rest[i];
     rest = rest.subspan(length_size);
-    if (length > rest.size()) return refused(cache_verdict::damaged, "the header is longer than the file");
-
-    const auto header = parse(rest.first(length));
-    if (!header || !header->is_object()) return refused(cache_verdict::damaged, "no header");
+    if (length > rest.size()) return no(cache_verdict::damaged, "the header is longer than the file");
+    auto header = parse(rest.first(length));
+    if (!header || !header->is_object()) return no(cache_verdict::damaged, "no header");
     const auto format = header->find("format");
-    if (format == header->end() || !format->is_number_integer()) return refused(cache_verdict::damaged, "no format in the header");
-    if (integer(*format) != format_version) return refused(cache_verdict::unknown_format, "a format of another version of dynconf");
+    if (format == header->end() || !format->is_number_integer()) return no(cache_verdict::damaged, "no format in the header");
+    if (integer(*format) != format_version) return no(cache_verdict::unknown_format, "a format of another version of dynconf");
     const auto encoding = header->find("encoding");
-    if (encoding == header->end() || !encoding->is_string()) return refused(cache_verdict::damaged, "no encoding in the header");
-    if (encoding->get_ref<const std::string&>() != plain) return refused(cache_verdict::unknown_format, "an unknown encoding");
+    if (encoding == header->end() || !encoding->is_string()) return no(cache_verdict::damaged, "no encoding in the header");
+    file_parts out;
+    out.encoding = encoding->get_ref<const std::string&>();
+    out.header = std::move(*header);
+    out.body = rest.subspan(length);
+    return out;
+}
+
+/// One level: what is sealed holds nothing sealed.
+decoded_cache decode(bytes_view bytes, const std::optional<key_ring>& ring, bool inside);
+
+decoded_cache decode_sealed(bytes_view body, const std::optional<key_ring>& ring) {
+    if (!ring) return refused(cache_verdict::not_opened, "it is sealed, and there is no cache_options::seal");
+    auto content = ring->open(sealed_as, as_text(body));
+    if (!content && content.error() == errc::unknown_key_id)
+        return refused(cache_verdict::not_opened, "sealed with a key that the ring does not have: "
+                                                      + wire::quote(sealed_with(as_text(body)).value_or("")));
+    if (!content) return refused(cache_verdict::not_opened, "altered, or sealed with another key by that id");
+    decoded_cache out = decode(as_bytes(*content), ring, true);
+    wipe(*content);
+    return out;
+}
+
+decoded_cache decode(bytes_view bytes, const std::optional<key_ring>& ring, bool inside) {
+    if (bytes.size() < magic.size() + length_size + digest_size) return refused(cache_verdict::damaged, "cut off");
+    const bytes_view all = bytes.first(bytes.size() - digest_size);
+    const digest sum = digest_of(all);
+    if (!std::equal(sum.begin(), sum.end(), bytes.end() - digest_size)) return refused(cache_verdict::damaged, "wrong checksum");
+    cache_verdict verdict{};
+    const auto parts = split(all, verdict);
+    if (!parts) return refused(verdict, parts.error().detail);
+    if (parts->encoding == sealed && !inside) return decode_sealed(parts->body, ring);
+    if (parts->encoding != plain) return refused(cache_verdict::unknown_format, "an unknown encoding");
+    if (ring && !inside) return refused(cache_verdict::not_sealed, "in the clear, and cache_options::seal asks for a sealed one");
 
     decoded_cache out;
-    if (!read_header(*header, out.copy)) return refused(cache_verdict::damaged, "a field of the header is missing or makes no sense");
-    const auto body = parse(rest.subspan(length));
+    if (!read_header(parts->header, out.copy)) return refused(cache_verdict::damaged, "a field of the header is missing or makes no sense");
+    const auto body = parse(parts->body);
     if (!body || !read_body(*body, out.copy)) return refused(cache_verdict::damaged, "the content makes no sense");
     out.verdict = cache_verdict::usable;
     return out;
+}
+
+}  // namespace
+
+void add_checksum(cache_bytes& bytes) {
+    const digest sum = digest_of(bytes);
+    bytes.insert(bytes.end(), sum.begin(), sum.end());
+}
+
+cache_bytes encode_cache(const cache_copy& copy, const std::optional<key_ring>& ring) {
+    cache_bytes content = in_the_clear(copy);
+    if (!ring) return content;
+    const std::string body = ring->seal(sealed_as, as_text(content));
+    OPENSSL_cleanse(content.data(), content.size());
+    cache_bytes out = begun_with(header_of(sealed));
+    out.insert(out.end(), body.begin(), body.end());
+    add_checksum(out);
+    return out;
+}
+
+decoded_cache decode_cache(std::span<const std::uint8_t> bytes, const std::optional<key_ring>& ring) { return decode(bytes, ring, false); }
+
+bool begins_sealed(std::span<const std::uint8_t> bytes) {
+    cache_verdict verdict{};
+    const auto parts = split(bytes, verdict);
+    return parts && parts->encoding == sealed;
 }
 
 }  // namespace dynconf::detail

@@ -26,7 +26,7 @@ std::chrono::milliseconds renewal(std::chrono::seconds max_age) {
 }  // namespace
 
 disk_cache::disk_cache(etcd::strand on, cache_options options, log_sink log)
-    : strand_(std::move(on)), files_(std::move(options.path)), max_age_(options.max_age), events_(std::move(log)),
+    : strand_(std::move(on)), files_(std::move(options.path), {}, std::move(options.seal)), max_age_(options.max_age), events_(std::move(log)),
       pacing_(options.write_every, renewal(options.max_age)), wake_(strand_) {}
 
 cache_status disk_cache::status() const {
@@ -136,7 +136,7 @@ asio::awaitable<void> disk_cache::write() {
     const revision_t revision = copy.content.revision;
     pacing_.begun(clock::now());
     std::function<result<void>()> work = [files = files_, copy = std::move(copy), rotate = generations_.may_rotate()] {
-        return files.write(encode_cache(copy), rotate);
+        return files.write(encode_cache(copy, files.ring()), rotate);
     };
     std::function<clock::time_point()> until = [this] { return give_up_; };
     const result<void> done = co_await transport::offload<void>(strand_, wake_, std::move(work), std::move(until), no_answer);

@@ -27,6 +27,8 @@ std::string_view to_string(cache_verdict verdict) noexcept {
         case cache_verdict::unknown_format: return "unknown format";
         case cache_verdict::other_ranges: return "other ranges";
         case cache_verdict::too_old: return "too old";
+        case cache_verdict::not_opened: return "not opened";
+        case cache_verdict::not_sealed: return "not sealed";
     }
     return "?";
 }

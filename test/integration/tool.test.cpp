@@ -2,11 +2,16 @@
 
 #include "support/child_process.hpp"
 
+#include <dynconf/key_ring.hpp>
+
 #include <nlohmann/json.hpp>
 
 #include <fcntl.h>
 #include <unistd.h>
 #include <csignal>
+
+#include <filesystem>
+#include <fstream>
 
 using namespace dynconf::test;
 using nlohmann::json;
@@ -241,4 +246,48 @@ TEST_CASE("dynconf watch: ends cleanly by signal and when nobody reads any more"
         CHECK(watch.wait(std::chrono::seconds(10)) == 0);
         if (how.signal != 0) ::close(pipe_ends[0]);
     }
+}
+
+TEST_CASE("dynconf: rotate", "[tool]") {
+    FOR_EACH_ETCD(binary);
+    etcd_process etcd(binary);
+    const etcd_admin other(etcd);
+    const scratch_dir dir;
+    const auto key_file = [&dir](const char* name, const dynconf::sealing_key& key) {
+        const std::filesystem::path path = dir.path() / name;
+        std::ofstream(path) << key.to_base64().reveal() << '\n';
+        return path.string();
+    };
+    const auto old_key = dynconf::sealing_key::generate(), new_key = dynconf::sealing_key::generate();
+    const dynconf::key_ring old_ring("old", old_key), new_ring("new", new_key);
+    const std::string old_file = "old=" + key_file("old", old_key), new_file = "new=" + key_file("new", new_key);
+    for (const char* key : {"r/1", "r/2", "r/3"}) other.put(key, old_ring.seal(key, "text"));
+    other.put("r/clear", "text");
+    const auto run = [&](std::vector<std::string> arguments) {
+        arguments.insert(arguments.begin(), "rotate");
+        return invoke(std::move(arguments), {}, {"DYNCONF_ENDPOINTS=" + etcd.endpoint()});
+    };
+    const auto revision = other.revision();
+    program_output r = run({"r/", "--sealing-key", new_file, "--sealing-key", old_file, "--dry-run", "--json"});
+    CHECK(r.status == 0);
+    json told = json::parse(r.out);
+    CHECK(told["complete"] == false);
+    CHECK(told["to_rewrite"] == 3);
+    CHECK(told["sealed"] == json{{"old", 3}});
+    CHECK(told["plaintext"] == 1);
+    CHECK(other.revision() == revision);
+
+    r = run({"r/", "--sealing-key", new_file});
+    CHECK(r.status == 1);
+    CHECK(r.out.find("3 unresolved, not complete\n") != std::string::npos);
+    CHECK(r.out.find("\"r/1\": ") != std::string::npos);
+
+    r = run({"r/", "--sealing-key", new_file, "--sealing-key", old_file, "--seal-plaintext"});
+    CHECK(r.status == 0);
+    CHECK(r.out.find("4 to rewrite, 4 rewritten, 0 unresolved, complete\n") != std::string::npos);
+    for (const auto& [key, item] : other.read("r/")) CHECK(new_ring.open(key, item.value).value() == "text");
+
+    CHECK(run({"r/"}).status == 2);
+    CHECK(run({"r/", "--sealing-key", "new"}).status == 2);
+    CHECK(run({"r/", "--sealing-key", "new=/nowhere"}).status == 2);
 }

@@ -8,9 +8,12 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <fstream>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,13 +43,14 @@ struct life {
 
 /// `meanwhile` is what others do while it runs: the copy that stop() leaves is of an etcd in which it has happened.
 life live(relay& wire, const std::filesystem::path& copy, const etcd_admin& admin,
-          const std::function<void()>& meanwhile = {}) {
+          const std::function<void()>& meanwhile = {}, const std::optional<key_ring>& seal = std::nullopt) {
     life out;
     const std::uint64_t before = wire.seen().answer_bytes;
     {
         io_threads io(1);
         manager_options how;
         how.cache.path = copy;
+        how.cache.seal = seal;
         how.client.backoff.first = 20ms;
         how.client.backoff.most = 200ms;
         if (meanwhile) how.client.max_staleness = 4s;   // a proof each second
@@ -219,4 +223,35 @@ TEST_CASE("etcd away at a restart: the copy serves, and is caught up when etcd i
     CHECK(cfg.status().origin == origin::etcd);
     CHECK(cfg.status().resyncs == 0);
     cfg.stop(asio::use_future).get();
+}
+
+TEST_CASE("a restart goes on from a sealed copy, and not from one that its ring does not open", "[warm_start]") {
+    FOR_EACH_ETCD(binary);
+    etcd_process etcd(binary);
+    const etcd_admin admin(etcd);
+    fill(admin, 5'000, "value ");
+    relay wire(etcd.port());
+    const scratch_dir dir;
+    const std::filesystem::path copy = dir.path() / "copy";
+    const key_ring ring("a", sealing_key::generate());
+    const key_ring turned = ring.writing("b", sealing_key::generate());
+    struct row { key_ring with; cache_verdict found; };
+    const row lives[] = {
+        {ring, cache_verdict::missing},
+        {ring, cache_verdict::usable},
+        {turned, cache_verdict::usable},
+        {key_ring("a", sealing_key::generate()), cache_verdict::not_opened},
+    };
+    for (const row& r : lives) {
+        INFO(to_string(r.found));
+        const life one = live(wire, copy, admin, {}, r.with);
+        CHECK(one.equal);
+        CHECK(one.report.cache.current == r.found);
+        if (r.found == cache_verdict::usable) CHECK(one.bytes < 16'384);
+        else CHECK(one.bytes > 250'000);
+        std::ifstream in(copy, std::ios::binary);
+        const std::string file{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+        CHECK(file.find("value ") == std::string::npos);
+        CHECK(file.find("/app/") == std::string::npos);
+    }
 }

@@ -387,8 +387,23 @@ def tls(program):
             check(not any('canary' in line for line in sample.lines), 'a secret was printed')
 
 
+def encryption(program):
+    with Etcd() as etcd:
+        with Program(program, '200', env={'EtcdSettings__HostName': etcd.endpoint}) as sample:
+            sample.expect(r'^sealed 200 values; etcd has 53 bytes for one, under 2026-01$')
+            sample.expect('^moved to another key: .')
+            sample.expect('^dry run: 200 of 200 to rewrite$')
+            sample.expect(r'^rewritten \d+, pass 1$')
+            sample.expect('^rotated while a writer was busy, unresolved 0$', 60)
+            sample.expect('^complete$')
+            match = sample.expect(r'^without 2026-01: 200 of 200 open; of (\d+) writes 0 are lost$')
+            check(int(match.group(1)) > 0, 'nothing was written meanwhile')
+            sample.finish()
+
+
 def main():
-    samples = [quickstart, control_unit, local_env, custom_schema, http_service, kv, txn, bulk, watch, lease, lock, election, cluster, tls]
+    samples = [quickstart, control_unit, local_env, custom_schema, http_service, kv, txn, bulk, watch, lease, lock, election, cluster, tls,
+               encryption]
     name, program = sys.argv[1:]
     run = {f.__name__: f for f in samples}[name]
     require_etcd()

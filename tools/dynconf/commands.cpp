@@ -8,6 +8,7 @@
 #include <dynconf/endpoint.hpp>
 #include <dynconf/kv.hpp>
 #include <dynconf/maintenance.hpp>
+#include <dynconf/rotation.hpp>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -53,6 +54,11 @@ asio::awaitable<std::string> answer_to(const request& asked, client etcd) {
     }
 }
 
+asio::awaitable<rotation_report> rotate(const request& asked, client etcd) {
+    rotation turning(etcd, *asked.ring);
+    co_return co_await turning.run(key_range::prefix(asked.keys.front()), asked.rotation);
+}
+
 asio::awaitable<result<status_response>> status_of(client etcd) {
     maintenance about(etcd);
     try {
@@ -94,10 +100,18 @@ exit_code run_status(const request& asked) {
     return worst;
 }
 
+exit_code run_rotate(const request& asked) {
+    asio::io_context io;
+    const rotation_report r = run(rotate(asked, client(io.get_executor(), asked.client)), io);
+    show(asked.json ? json_lines::rotated(r) : text_lines::rotated(r));
+    return asked.rotation.dry_run || r.complete() ? succeeded : failed;
+}
+
 }  // namespace
 
 exit_code run_command(const request& asked) {
     if (asked.what == request::command::status) return run_status(asked);
+    if (asked.what == request::command::rotate) return run_rotate(asked);
     asio::io_context io;
     return show(run(answer_to(asked, client(io.get_executor(), asked.client)), io));
 }

@@ -10,6 +10,7 @@
 #include <iterator>
 #include <map>
 #include <optional>
+#include <stdexcept>
 #include <utility>
 
 namespace dynconf::tool {
@@ -33,6 +34,7 @@ struct raw_options {
     std::string key;
     std::string value;
     bool all = false;
+    std::vector<std::string> sealing_keys;
 };
 
 std::optional<std::string> variable(const char* name) {
@@ -86,6 +88,24 @@ client_options client_options_of(const raw_options& raw, bool lasting) {
     options.total_timeout = std::chrono::milliseconds(raw.command_timeout_ms);
     options.request_timeout = std::min(options.request_timeout, options.total_timeout);
     return options;
+}
+
+/// Of `ID=FILE` each; the first is the one to write with.
+key_ring ring_of(const std::vector<std::string>& keys) {
+    std::optional<key_ring> ring;
+    for (const std::string& each : keys) {
+        const auto at = each.find('=');
+        if (at == std::string::npos) throw CLI::ValidationError("--sealing-key", "needs ID=FILE");
+        try {
+            std::string id = each.substr(0, at);
+            sealing_key key = sealing_key::from_file(each.substr(at + 1));
+            if (ring) ring = ring->reading(std::move(id), std::move(key));
+            else ring.emplace(std::move(id), std::move(key));
+        } catch (const std::invalid_argument& e) {
+            throw CLI::ValidationError("--sealing-key", e.what());
+        }
+    }
+    return *ring;
 }
 
 std::string read_all(std::istream& in) {
@@ -179,6 +199,17 @@ std::variant<request, exit_code> parse_command_line(int argc, const char* const*
     del->add_flag("--all", raw.all, "Confirms an empty prefix: all keys");
     add_json(del, "One JSON object");
 
+    CLI::App* rotate = app.add_subcommand(
+        "rotate", "Brings the sealed values of a prefix under the first of the keys, while others read and write them");
+    rotate->add_option("PREFIX", raw.key, "What the keys of etcd begin with")->required();
+    rotate->add_option("--sealing-key", raw.sealing_keys, "ID=FILE, for each key that values are sealed with; the first is the new one")
+        ->required()
+        ->allow_extra_args(false);
+    rotate->add_flag("--dry-run", asked.rotation.dry_run, "Counts, and writes nothing");
+    rotate->add_flag("--seal-plaintext", asked.rotation.seal_plaintext, "Seals what is in the clear, too");
+    rotate->add_option("--per-second", asked.rotation.per_second, "Values written in a second, at most; without it as fast as etcd takes them");
+    add_json(rotate, "One JSON object");
+
     CLI::App* status = app.add_subcommand("status", "What each endpoint says of itself");
     add_json(status, "One JSON object a line");
 
@@ -187,6 +218,7 @@ std::variant<request, exit_code> parse_command_line(int argc, const char* const*
         asked.client = client_options_of(raw, watch->parsed());
         if (status->parsed() && asked.client.endpoints.empty())
             throw CLI::ValidationError("status", "shows each of --endpoints, and does not look up SRV records");
+        if (rotate->parsed()) asked.ring = ring_of(raw.sealing_keys);
         if (del->parsed() && raw.key.empty() && !(asked.prefix && raw.all))
             throw CLI::ValidationError("del", "an empty key needs --prefix --all, which deletes everything");
     } catch (const CLI::Success& e) {
@@ -201,6 +233,7 @@ std::variant<request, exit_code> parse_command_line(int argc, const char* const*
     } else if (!status->parsed()) {
         asked.what = get->parsed() ? request::command::get
             : put->parsed()        ? request::command::put
+            : rotate->parsed()     ? request::command::rotate
                                    : request::command::del;
         asked.keys.push_back(std::move(raw.key));
     }

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <dynconf/key_ring.hpp>
 #include <dynconf/options.hpp>
+#include <dynconf/rotation.hpp>
 
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -10,15 +13,17 @@ namespace dynconf::tool {
 
 /// What the command line and the environment ask for.
 struct request {
-    enum class command { watch, get, put, del, status };
+    enum class command { watch, get, put, del, rotate, status };
 
     command what = command::status;
     client_options client;
-    std::vector<std::string> keys;  ///< Prefixes for watch, else at most one.
+    std::vector<std::string> keys;  ///< Prefixes for watch, one for rotate, else at most one.
     std::string value;
     bool prefix = false;
     bool keys_only = false;
     bool json = false;
+    std::optional<key_ring> ring;   ///< For rotate.
+    rotation_options rotation;
 };
 
 /// 0: done. 1: failed. 2: not understood.

@@ -114,4 +114,18 @@ std::string status(const std::string& endpoint, const result<status_response>& r
     return line(object);
 }
 
+std::string rotated(const rotation_report& r) {
+    json object{{"complete", r.complete()}, {"as_of", r.as_of}, {"keys", r.keys}, {"sealed", json::object()}, {"plaintext", r.plaintext},
+                {"to_rewrite", r.to_rewrite}, {"rewritten", r.rewritten}, {"overtaken", r.overtaken}, {"vanished", r.vanished},
+                {"unresolved", r.unresolved}, {"problems", json::array()}};
+    for (const auto& [id, n] : r.sealed) object["sealed"][is_utf8(id) ? id : "?"] = n;
+    for (const rotation_problem& p : r.problems) {
+        json problem;
+        add(problem, "key", p.key);
+        problem["cause"] = p.why.message();
+        object["problems"].push_back(std::move(problem));
+    }
+    return line(object);
+}
+
 }  // namespace dynconf::tool::json_lines

@@ -95,4 +95,13 @@ std::string status(const std::string& endpoint, const result<status_response>& r
     return text + '\n';
 }
 
+std::string rotated(const rotation_report& r) {
+    std::string text = number("key", r.keys) + " at revision " + std::to_string(r.as_of) + '\n';
+    for (const auto& [id, n] : r.sealed) text += "  sealed with " + quoted(id) + ": " + std::to_string(n) + '\n';
+    if (r.plaintext > 0) text += "  in the clear: " + std::to_string(r.plaintext) + '\n';
+    for (const rotation_problem& p : r.problems) text += "  " + quoted(p.key) + ": " + p.why.message() + '\n';
+    return text + std::to_string(r.to_rewrite) + " to rewrite, " + std::to_string(r.rewritten) + " rewritten, " + std::to_string(r.unresolved)
+        + " unresolved, " + (r.complete() ? "complete\n" : "not complete\n");
+}
+
 }  // namespace dynconf::tool::text_lines

@@ -2,6 +2,7 @@
 
 #include <dynconf/error.hpp>
 #include <dynconf/mirror.hpp>
+#include <dynconf/rotation.hpp>
 #include <dynconf/types.hpp>
 
 #include <span>
@@ -23,5 +24,6 @@ std::string range(const range_response& r, bool keys_only);
 std::string put(const put_response& r);
 std::string deleted(const delete_response& r);
 std::string status(const std::string& endpoint, const result<status_response>& r);
+std::string rotated(const rotation_report& r);
 
 }  // namespace dynconf::tool::text_lines

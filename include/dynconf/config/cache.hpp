@@ -2,19 +2,22 @@
 
 #include <dynconf/detail/export.hpp>
 #include <dynconf/error.hpp>
+#include <dynconf/key_ring.hpp>
 #include <dynconf/types.hpp>
 
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 
 namespace dynconf {
 
 /// The last good content on disk: what a start serves while etcd is away, and where it goes on from when etcd is there, so
-/// that only what changed since is transferred. It holds every key of the schema's ranges in plain text, secrets too,
-/// readable by its owner alone; in memory it costs one more copy of them.
+/// that only what changed since is transferred. It holds every key of the schema's ranges, secrets too, as the manager sees
+/// them: in plain text unless `seal` is set, also where etcd has them sealed. Readable by its owner alone; in memory it costs
+/// one more copy of them.
 struct cache_options {
     /// The file; empty: none is kept. Its directory has to exist; a relative path is below the directory that is current
     /// when the manager is constructed. Beside it stand the generation before (".previous") and, for a moment, the next
@@ -26,6 +29,10 @@ struct cache_options {
     /// At most one write in this time, each a second after the first change it takes along, and a last one by `stop()`.
     /// That nothing has changed up to a later revision of etcd is written every ten minutes, and by `stop()`.
     std::chrono::milliseconds write_every{30'000};
+    /// Seals the file as a whole with the key that the ring writes with, and takes no other than one that a key of the ring has
+    /// sealed: it cannot be read or made up without a key. What it does not prevent is an older copy in its place. A copy in the
+    /// clear is not used any more, and replaced. None: in the clear.
+    std::optional<key_ring> seal;
 };
 
 /// What became of one file at start.
@@ -39,9 +46,12 @@ enum class cache_verdict : std::uint8_t {
     unknown_format,   ///< Written by a version of dynconf that this one does not understand.
     other_ranges,     ///< The content of other keys: another root, another schema.
     too_old,          ///< Past `cache_options::max_age`.
+    not_opened,       ///< Sealed, with a key that the ring does not have, or altered; or there is no ring.
+    not_sealed,       ///< In the clear, where `cache_options::seal` asks for a sealed one.
 };
 
-/// "not read", "usable", "missing", "unreadable", "not private", "damaged", "unknown format", "other ranges" or "too old".
+/// "not read", "usable", "missing", "unreadable", "not private", "damaged", "unknown format", "other ranges", "too old", "not opened" or
+/// "not sealed".
 DYNCONF_API std::string_view to_string(cache_verdict verdict) noexcept;
 
 /// What a start found on disk.

@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <vector>
 
 using namespace dynconf;
@@ -548,5 +549,45 @@ TEST_CASE("neither log nor errors hold what is in the copy", "[manager][cache]")
         }
         CHECK(all.find("cache_") != std::string::npos);
         CHECK(all.find("canary") == std::string::npos);
+    });
+}
+
+TEST_CASE("a sealed copy serves a restart; without its key there is none, and a new one replaces it", "[manager][cache]") {
+    const scratch_dir dir;
+    test::run([&]() -> asio::awaitable<void> {
+        const asio::any_io_executor ex = co_await asio::this_coro::executor;
+        const key_ring ring("a", sealing_key::generate());
+        const key_ring other("a", sealing_key::generate());
+        const std::optional<key_ring> none;
+        struct row { std::optional<key_ring> with; bool etcd; cache_verdict expected; };
+        const row life[] = {
+            {none, true, cache_verdict::missing},
+            {ring, false, cache_verdict::not_sealed},    // in the clear: not for one that seals
+            {ring, true, cache_verdict::not_sealed},     // and replaced
+            {ring, false, cache_verdict::usable},
+            {none, false, cache_verdict::not_opened},
+            {other, false, cache_verdict::not_opened},
+            {ring.writing("b", sealing_key::generate()), false, cache_verdict::usable},
+            {other, true, cache_verdict::not_opened},
+            {other, false, cache_verdict::usable},
+        };
+        for (const row& r : life) {
+            INFO(to_string(r.expected));
+            disk_fixture f(dir);
+            manager_options options = f.kept();
+            options.cache.seal = r.with;
+            config_manager cfg(ex, app_schema(), f.src, options);
+            if (r.etcd) f.goes_live();
+            else f.src->push(interrupted());
+            const start_report report = co_await cfg.start();
+            const bool used = !r.etcd && r.expected == cache_verdict::usable;
+            CHECK(to_string(report.cache.current) == to_string(r.expected));
+            CHECK(to_string(cfg.status().cache.found.current) == to_string(r.expected));
+            if (!r.etcd) CHECK((report.origin == origin::disk) == used);
+            if (used) CHECK(cfg.current().get<std::string>("host").value() == "db1");
+            co_await until([&] { return f.src->drained(); });
+            co_await cfg.stop();
+            CHECK(cfg.status().cache.failures == 0);
+        }
     });
 }

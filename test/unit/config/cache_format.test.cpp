@@ -27,7 +27,7 @@ cache_bytes assembled(const cache_bytes& header, const cache_bytes& body, std::s
     for (int shift = 24; shift >= 0; shift -= 8) all.push_back(static_cast<std::uint8_t>(header.size() >> shift));
     all.insert(all.end(), header.begin(), header.end());
     all.insert(all.end(), body.begin(), body.end());
-    seal_cache(all);
+    add_checksum(all);
     return all;
 }
 
@@ -157,7 +157,7 @@ TEST_CASE("hostile lengths and depths neither allocate nor recurse", "[cache]") 
     cache_bytes long_header = file_of(good_header(), good_body());
     long_header.resize(long_header.size() - digest_size);
     for (int i = 0; i < 4; ++i) long_header[8 + static_cast<std::size_t>(i)] = 0xff;
-    seal_cache(long_header);
+    add_checksum(long_header);
     CHECK(decode_cache(long_header).verdict == cache_verdict::damaged);
 }
 
@@ -178,7 +178,7 @@ TEST_CASE("ten thousand random mutations are refused or make sense", "[cache]") 
                 default: file.resize(at); break;
             }
         }
-        if (sealed) seal_cache(file);
+        if (sealed) add_checksum(file);
         const decoded_cache d = decode_cache(file);
         if (d.verdict == cache_verdict::usable) {
             ++usable;
