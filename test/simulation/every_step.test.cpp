@@ -64,19 +64,22 @@ public:
         // A cancellation by itself, and one while the client gets over what went wrong.
         for (const mishap& wrong : {mishap{}, mishap{kind::reset, place::connect}, mishap{kind::close, place::request_byte},
                                     mishap{kind::reset, place::answer_byte}, mishap{kind::silence, place::answer_byte}})
-            cancel_each_step(wrong);
+            interrupt_each_step(wrong, interruption::kind::cancellation);
+        // A reload, too, can find that what it reads has just been forgotten.
+        if (what_.survives_compaction)
+            for (const mishap& wrong : {mishap{}, mishap{kind::reset, place::answer_byte}}) interrupt_each_step(wrong, interruption::kind::compaction);
         WARN(what_.name << ": " << cases_ << " cases (" << seen.request_bytes << " bytes of requests, " << seen.answer_bytes << " of answers, "
                         << seen.connects + seen.reads + seen.writes << " steps of I/O, " << steps << " of the program)");
         CHECK(failures_ == 0);
     }
 
 private:
-    void cancel_each_step(const mishap& wrong) {
+    void interrupt_each_step(const mishap& wrong, interruption::kind how) {
         for (std::size_t at = 1;; ++at) {
-            exchange_run r(what_, wrong, at, scratch_.path());
+            exchange_run r(what_, wrong, interruption{how, at}, scratch_.path());
             const auto faults = r.play();
-            if (!r.cancelled()) break;   // it has fewer steps
-            report(faults, "cancelled after step " + std::to_string(at) + (wrong.what == mishap::kind::none ? "" : ", " + words(wrong)));
+            if (!r.interrupted()) break;   // it has fewer steps
+            report(faults, std::string(how == interruption::kind::cancellation ? "cancelled" : "compacted") + " after step " + std::to_string(at) + (wrong.what == mishap::kind::none ? "" : ", " + words(wrong)));
         }
     }
     static std::string words(const mishap& wrong) {

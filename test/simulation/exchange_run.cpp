@@ -22,6 +22,7 @@ client_options options_of(const exchange& what) {
     o.created_timeout = 1s;
     o.max_staleness = 4s;
     o.rotate_after = 20s;   // what alone has gone silent is left by then
+    o.page_size = 2;
     o.slow_retry = 2s;
     o.backoff.first = 100ms;
     o.backoff.most = 1s;
@@ -34,8 +35,8 @@ constexpr milliseconds patience = 2'500ms;
 
 }  // namespace
 
-exchange_run::exchange_run(const exchange& what, const mishap& wrong, std::optional<std::size_t> cancel_after, const std::filesystem::path& scratch)
-    : what_(what), cancel_after_(cancel_after), untroubled_(wrong.what == mishap::kind::none && !cancel_after), scratch_(scratch / "run"),
+exchange_run::exchange_run(const exchange& what, const mishap& wrong, std::optional<interruption> between, const std::filesystem::path& scratch)
+    : what_(what), between_(between), untroubled_(wrong.what == mishap::kind::none && !between), scratch_(scratch / "run"),
       world_(std::make_unique<testing::simulation>(1)), cluster_(std::make_shared<testing::cluster>()), wire_(executor(), wrong) {
     testing::gateway_options how;
     how.progress_notify_interval = 1s;
@@ -47,10 +48,11 @@ exchange_run::exchange_run(const exchange& what, const mishap& wrong, std::optio
     world_->after_each = [this] {
         if (!playing_) return;
         ++steps_;
-        if (!cancel_after_ || cancelled_ || steps_ != *cancel_after_) return;
-        cancelled_ = true;
-        cancelled_at_ = world_->now();
-        signal_.emit(asio::cancellation_type::terminal);
+        if (!between_ || steps_ != between_->after) return;
+        interrupted_ = true;
+        interrupted_at_ = world_->now();
+        if (cancelled()) signal_.emit(asio::cancellation_type::terminal);
+        else compact(put("/elsewhere", "x"));
     };
     if (what.with_auth) {
         testing::auth_store& auth = cluster_->auth();
@@ -73,8 +75,8 @@ std::vector<std::string> exchange_run::play() {
     playing_ = true;
     run_through(what_.play(*this), 60s, "it has not ended");
     playing_ = false;
-    if (cancelled_ && !what_.goes_on)
-        expect(world_->now() - cancelled_at_ <= patience, "it did not end within " + std::to_string(patience.count()) + " ms of its cancellation");
+    if (cancelled() && !what_.goes_on)
+        expect(world_->now() - interrupted_at_ <= patience, "it did not end within " + std::to_string(patience.count()) + " ms of its cancellation");
     if (wrong_.empty()) {
         // Whatever went wrong, the next one goes well.
         run_through([](exchange_run& self) -> asio::awaitable<void> {

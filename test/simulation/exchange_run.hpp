@@ -40,13 +40,22 @@ struct exchange {
     bool with_auth = false;
     /// It goes on when a call of it was cancelled, so the cancellation is not the end of it.
     bool goes_on = false;
+    /// It stands it that history is compacted at any time.
+    bool survives_compaction = false;
+};
+
+/// What comes between two steps.
+struct interruption {
+    enum class kind : std::uint8_t { cancellation, compaction };
+
+    kind what = kind::cancellation;
+    std::size_t after = 0;   ///< So many handlers of the world have run since the play began.
 };
 
 /// One such play, in a world of its own.
 class exchange_run {
 public:
-    /// `cancel_after`: so many handlers of the world have run.
-    exchange_run(const exchange& what, const mishap& wrong, std::optional<std::size_t> cancel_after, const std::filesystem::path& scratch);
+    exchange_run(const exchange& what, const mishap& wrong, std::optional<interruption> between, const std::filesystem::path& scratch);
     ~exchange_run();
     exchange_run(const exchange_run&) = delete;
     exchange_run& operator=(const exchange_run&) = delete;
@@ -59,12 +68,14 @@ public:
     const wire::counters& seen() const noexcept { return wire_.seen(); }
     std::size_t steps() const noexcept { return steps_; }
     /// What was to go wrong has.
-    bool struck() const noexcept { return wire_.struck() || cancelled_; }
+    bool struck() const noexcept { return wire_.struck(); }
+    bool interrupted() const noexcept { return interrupted_; }
 
     // For the plays.
 
     const client& etcd() const noexcept { return *client_; }
-    bool cancelled() const noexcept { return cancelled_; }
+    bool cancelled() const noexcept { return interrupted_ && between_->what == interruption::kind::cancellation; }
+    bool compacted() const noexcept { return interrupted_ && !cancelled(); }
     /// Nothing goes wrong in this run.
     bool untroubled() const noexcept { return untroubled_; }
     /// An empty folder.
@@ -101,7 +112,7 @@ private:
     void run_through(asio::awaitable<void> what, milliseconds most, const std::string& otherwise);
 
     const exchange& what_;
-    std::optional<std::size_t> cancel_after_;
+    std::optional<interruption> between_;
     bool untroubled_;
     std::filesystem::path scratch_;
     std::unique_ptr<testing::simulation> world_;
@@ -113,10 +124,10 @@ private:
     std::optional<client> client_;
     std::vector<std::string> wrong_;
     std::vector<std::function<void()>> at_the_end_;
-    testing::time_point cancelled_at_{};
+    testing::time_point interrupted_at_{};
     std::size_t steps_ = 0;
     bool playing_ = false;
-    bool cancelled_ = false;
+    bool interrupted_ = false;
 };
 
 /// All kinds of calls.
