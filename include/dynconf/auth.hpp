@@ -82,7 +82,7 @@ public:
 
     /// server_errc::user_exists, user_empty. An empty password is errc::invalid_argument: with it nobody could log in.
     template <class Token = default_token>
-    auto user_add(std::string name, std::string password, Token&& token = {}) {
+    auto user_add(std::string name, secret password, Token&& token = {}) {
         return detail::initiate_write<void>(std::forward<Token>(token),
             [from = origin_, name = std::move(name), password = std::move(password)](detail::erased_handler<void> h) mutable {
                 start_user_add(from, std::move(name), std::move(password), std::move(h));
@@ -111,7 +111,7 @@ public:
     /// Ends the user's sessions, too: a client that has the old password gets server_errc::auth_failed from then on, this
     /// one as well if the user is its own. server_errc::user_not_found. errc::invalid_argument for an empty password.
     template <class Token = default_token>
-    auto user_change_password(std::string name, std::string password, Token&& token = {}) {
+    auto user_change_password(std::string name, secret password, Token&& token = {}) {
         return detail::initiate_write<void>(std::forward<Token>(token),
             [from = origin_, name = std::move(name), password = std::move(password)](detail::erased_handler<void> h) mutable {
                 start_user_change_password(from, std::move(name), std::move(password), std::move(h));
@@ -229,9 +229,9 @@ private:
     DYNCONF_API static void start_enable(origin, detail::erased_handler<void>);
     DYNCONF_API static void start_disable(origin, detail::erased_handler<void>);
     DYNCONF_API static void start_status(origin, detail::erased_handler<auth_status>);
-    DYNCONF_API static void start_user_add(origin, std::string, std::optional<std::string>, detail::erased_handler<void>);
+    DYNCONF_API static void start_user_add(origin, std::string, std::optional<secret>, detail::erased_handler<void>);
     DYNCONF_API static void start_user_delete(origin, std::string, detail::erased_handler<void>);
-    DYNCONF_API static void start_user_change_password(origin, std::string, std::string, detail::erased_handler<void>);
+    DYNCONF_API static void start_user_change_password(origin, std::string, secret, detail::erased_handler<void>);
     DYNCONF_API static void start_user_grant_role(origin, std::string, std::string, detail::erased_handler<void>);
     DYNCONF_API static void start_user_revoke_role(origin, std::string, std::string, detail::erased_handler<void>);
     DYNCONF_API static void start_user_get(origin, std::string, detail::erased_handler<names>);

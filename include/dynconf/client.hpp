@@ -3,6 +3,7 @@
 #include <dynconf/detail/export.hpp>
 #include <dynconf/detail/initiate.hpp>
 #include <dynconf/options.hpp>
+#include <dynconf/sealing.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -14,7 +15,7 @@
 
 namespace dynconf {
 
-namespace etcd { class client_core; }
+namespace etcd { class client_core; class sealer; }
 namespace detail { struct client_access; }
 
 struct call_options {
@@ -63,6 +64,31 @@ public:
     /// What a view puts before its keys; empty: the keys are etcd's own.
     const std::string& prefix() const noexcept { return prefix_; }
 
+    /// A view of the same keys whose values are sealed with the keys of a ring: what is made of it encrypts on the way out and
+    /// decrypts on the way in, while etcd, its backups and who else reads it see `key_ring`'s sealed values only. Composes
+    /// with `within`, in either order; of two the last counts. Keys, leases and revisions stay in the clear. What the
+    /// provider answered is kept with the view and its copies, so make one and share it. Throws std::invalid_argument for
+    /// options that cannot work.
+    ///
+    ///     client safe = etcd.sealed(keys);
+    ///     co_await kv(safe).put("/app/password", "hunter2");
+    ///
+    /// It holds wherever values go: puts, transactions, bulk writes, reads, histories, watches with previous values, mirrors
+    /// and what is configured from them, locks and elections, registrations. `move_key` seals for the new name.
+    ///
+    /// - A value that cannot be opened is an error of that item: it has `key_value::unreadable` and no value, and is logged;
+    ///   the list or batch that it is in goes on. What gives one value alone, `kv::get`, `update`, `stm_view::get` and
+    ///   `move_key`, fails with that code; a configuration keeps the last good value, and tells of a rejection.
+    /// - A comparison of values compares what was sealed: the keys are read, and the transaction is executed only if none of
+    ///   them has changed since; else from the start, up to 100 times, then errc::contended. It costs a read, and takes
+    ///   one operation more of what etcd allows a transaction. An unreadable value in it is an error.
+    /// - Sorting by value is refused, errc::invalid_argument: etcd would sort the encrypted bytes.
+    /// - With `unsealed_policy::migrate` clear values that were read or watched are written again in the background, one at
+    ///   a time, as long as their mod_revision is the same, with their leases. Watches see that as a put of the same value.
+    /// - A value is longer at etcd by key_ring::overhead().
+    /// - `call` and `maintenance` (snapshots, hashes) have etcd's own bytes.
+    DYNCONF_API client sealed(key_ring keys, sealing_options options = {}) const;
+
     /// Any call of the gateway, for what no facet has: POSTs `json` to `path` ("/v3/...") with the client's token, endpoints
     /// and retries, and completes with the JSON of the answer as the server wrote it. What the server refuses is an error as
     /// everywhere; errc::invalid_argument for a path that is none. Not for streams that do not end, as /v3/watch. Takes
@@ -85,6 +111,7 @@ private:
     executor_type executor_;
     std::shared_ptr<etcd::client_core> core_;
     std::string prefix_;
+    std::shared_ptr<etcd::sealer> sealer_;
 };
 
 }  // namespace dynconf

@@ -138,6 +138,7 @@ boost::asio::awaitable<std::optional<key_value>> update(client etcd, std::string
         range_response found = co_await store.range(wanted);
         std::optional<key_value> before;
         if (!found.kvs.empty()) before = std::move(found.kvs.front());
+        if (before && before->unreadable) throw exception(error{before->unreadable, key});
         std::optional<std::string> value = change(std::as_const(before));
         if (!value) co_return before;
         put_options how;

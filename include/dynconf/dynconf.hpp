@@ -19,6 +19,7 @@
 #include <dynconf/config/source.hpp>
 #include <dynconf/config/status.hpp>
 #include <dynconf/config/values_by_keys.hpp>
+#include <dynconf/credentials.hpp>
 #include <dynconf/election.hpp>
 #include <dynconf/endpoint.hpp>
 #include <dynconf/error.hpp>
@@ -33,6 +34,7 @@
 #include <dynconf/outcome_resolver.hpp>
 #include <dynconf/range_reader.hpp>
 #include <dynconf/registration.hpp>
+#include <dynconf/sealing.hpp>
 #include <dynconf/search.hpp>
 #include <dynconf/secret.hpp>
 #include <dynconf/stm.hpp>

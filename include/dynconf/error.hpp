@@ -20,13 +20,27 @@ enum class errc {
     // what the caller gave
     invalid_argument = 1,     ///< An argument that no server would accept; the detail names it.
     invalid_endpoint,         ///< An endpoint that cannot be parsed; the detail quotes it without its user part.
-    unreadable_ca_file,       ///< The CA file is missing, unreadable or holds no certificate.
+    unreadable_ca,            ///< Authorities for TLS that are missing, unreadable or no certificates; the detail names the file.
+    unreadable_certificate,   ///< The client certificate, likewise.
+    unreadable_key,           ///< The client certificate's key, or the file of its password, likewise.
+    wrong_key_password,       ///< The key is encrypted, and its password is wrong or was not given.
+    key_mismatch,             ///< The key is not that of the client certificate.
     // reaching etcd
     no_endpoint_available,    ///< Every endpoint was tried; the detail gives the last cause for each.
+    credentials_unavailable,  ///< Whoever gives user name and password did not; the detail says why. See `credentials_source`.
     discovery_failed,         ///< The SRV records gave no endpoint; the detail names the domain and the cause.
     deadline_exceeded,        ///< The operation's own deadline ran out. For a write the outcome is unknown.
     connection_closed,        ///< The peer closed before the answer was complete.
     protocol_mismatch,        ///< Closed without a byte, or not HTTP/1.1: TLS against plain, or a gRPC-only port.
+    certificate_expired,      ///< The server's certificate, or one above it.
+    certificate_not_yet_valid,///< The same before its time; or the clock here is wrong.
+    certificate_wrong_host,   ///< The server's certificate is for other names than the endpoint's host; the detail has that.
+    certificate_self_signed,  ///< The server's certificate has no authority, and is itself none of the accepted ones.
+    unknown_authority,        ///< The server's certificate was issued by none of the accepted authorities.
+    certificate_refused,      ///< The server's certificate is faulty in another way; the detail has OpenSSL's words.
+    client_certificate_required,   ///< The server accepts only clients that show a certificate.
+    client_certificate_refused,    ///< The server does not accept this client's certificate; the detail has its alert.
+    tls_version_refused,      ///< Client and server have no TLS version that both accept.
     gateway_disabled,         ///< An etcd that does not serve the JSON gateway ("404 page not found").
     not_supported,            ///< The server has no such call: an older etcd.
     // what came back
@@ -45,6 +59,12 @@ enum class errc {
     lease_unreachable,        ///< No keep-alive was acknowledged before the TTL ended; the detail has the last error.
     not_acquired,             ///< Others held the lock, or led, for the whole wait_timeout.
     not_held,                 ///< The lock or the leadership is held no more.
+    // sealed values, see key_ring
+    not_sealed,               ///< In the clear, where only sealed values are taken.
+    unsupported_seal,         ///< Sealed in a later version's way.
+    unknown_key_id,           ///< Sealed with a key that the ring does not have; the detail names its id.
+    key_unavailable,          ///< The key_provider failed to answer; the detail has its words.
+    seal_broken,              ///< Changed, of another key of etcd, or sealed with another key by that id.
     // configuration
     schema_violation,         ///< A value that its schema refuses.
     required_missing,         ///< A required setting has no value.
@@ -72,7 +92,7 @@ enum class server_errc {
     unhealthy, corrupt, not_supported_for_learner, bad_leader_transferee,
     cluster_version_unavailable, wrong_downgrade_version_format, invalid_downgrade_target_version,
     downgrade_in_process, no_inflight_downgrade, canceled, deadline_exceeded,
-    client_certificate_name,  ///< The gateway refuses client certificates that carry a CommonName while auth is on.
+    client_certificate_name,  ///< The gateway refuses client certificates that carry a CommonName while auth is on; see docs/tls.md.
 };
 
 /// The gRPC status of a server error whose text is not in `server_errc`.

@@ -16,6 +16,7 @@
 namespace dynconf {
 
 /// The content of some ranges at a revision, as it was known before: in an earlier process, or before a fork. Of the same view.
+/// With an item that is unreadable all is read again.
 struct known_content {
     revision_t revision = 0;
     std::uint64_t cluster_id = 0;
@@ -38,6 +39,9 @@ struct mirror_step {
         compacted,        ///< etcd has compacted what was missed.
         store_replaced,   ///< Another cluster, or a store that went back: restored from a backup or wiped.
         repaired,         ///< The content differed from etcd's although the watch had said nothing.
+        /// A value was unreadable for errc::key_unavailable, or in the known_content; it was read again, in the first case
+        /// after client_options::slow_retry.
+        key_missing,
     };
 
     kind what = kind::interrupted;

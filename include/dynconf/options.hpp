@@ -1,6 +1,8 @@
 #pragma once
 
+#include <dynconf/credentials.hpp>
 #include <dynconf/log.hpp>
+#include <dynconf/tls_options.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -9,16 +11,6 @@
 #include <vector>
 
 namespace dynconf {
-
-struct credentials {
-    std::string username;
-    std::string password;
-};
-
-struct tls_options {
-    /// PEM file of the accepted authorities; empty: the system's store.
-    std::string ca_file;
-};
 
 /// How the pause between two tries grows: `first`, then `factor` times the last, up to `most`, each shortened at
 /// random by up to `jitter`. It starts over only after `healthy` without a failure. With the defaults a client makes at
@@ -54,8 +46,8 @@ struct discovery_options {
     /// Looked up first by the call or watch that needs an endpoint, as part of its time and for `connect_timeout` at most,
     /// and again while all endpoints are down; without a result such a call fails with errc::discovery_failed, and the next
     /// one looks again. A record that appears later is used as a member is; what is known stays when a look-up fails.
-    /// DNS itself proves nothing: certificates are checked against the target's name, so the authorities in
-    /// `tls_options::ca_file` decide who may answer.
+    /// DNS itself proves nothing: certificates are checked against the target's name, so the authorities of
+    /// `tls_options` decide who may answer.
     std::string srv;
     /// Looks up `_etcd-client-ssl-NAME._tcp` and `_etcd-client-NAME._tcp` instead, as `--discovery-srv-name` does.
     std::string srv_name;
@@ -68,8 +60,9 @@ struct client_options {
     /// each time, until a probe of it works; while a watch is open such probes are made. May be empty with `discovery.srv`.
     std::vector<std::string> endpoints{"http://127.0.0.1:2379"};
     discovery_options discovery;
-    /// Password login. The token is fetched when first needed and again when the server refuses it.
-    std::optional<credentials> auth;
+    /// Password login: `credentials`, or where they come from. The token is fetched when first needed and again when the
+    /// server refuses it.
+    std::optional<credentials_source> auth;
     tls_options tls;
 
     std::chrono::milliseconds connect_timeout{3'000};   ///< Name resolution, and again each address.

@@ -2,6 +2,8 @@
 
 #include <dynconf/detail/export.hpp>
 
+#include <boost/system/error_code.hpp>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -31,6 +33,9 @@ struct key_value {
     revision_t mod_revision = 0;
     std::int64_t version = 0;
     lease_id lease = 0;
+    /// Why the value, which is empty here, could not be opened (client::sealed): one of errc::not_sealed, unsupported_seal,
+    /// unknown_key_id, key_unavailable, seal_broken. Else no error.
+    boost::system::error_code unreadable{};
 
     friend bool operator==(const key_value&, const key_value&) = default;
 };

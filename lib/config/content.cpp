@@ -31,10 +31,19 @@ void content::take(snapshot_editor& editor, outcome& out, std::string_view name,
         return;
     }
     refuse(out, name, key, coerced.error(), revision);
+    keep(editor, name);
+}
+
+void content::keep(snapshot_editor& editor, std::string_view name) const {
     if (editor.find(name)) return;   // the last good value stays
     // There was none: the default, or no value at all.
     std::optional<error> no_default_either;
     editor.set(name, default_entry(schema_, name, no_default_either));
+}
+
+void content::take_unreadable(snapshot_editor& editor, outcome& out, std::string_view name, const key_value& kv) const {
+    refuse(out, name, kv.key, error{kv.unreadable, {}}, kv.mod_revision);
+    keep(editor, name);
 }
 
 void content::commit(snapshot_editor editor, outcome& out, const snapshot& base, revision_t revision, origin from) {
@@ -53,7 +62,8 @@ void content::load_into(snapshot_editor& editor, outcome& out, const snapshot& b
         if (!name) continue;
         if (schema_.knows(*name)) mapped.insert(*name);
         else open.emplace(*name);
-        take(editor, out, *name, kv.key, &kv.value, kv.mod_revision);
+        if (kv.unreadable) take_unreadable(editor, out, *name, kv);
+        else take(editor, out, *name, kv.key, &kv.value, kv.mod_revision);
     }
     for (const std::string& name : schema_.names()) {
         if (mapped.contains(name)) continue;
@@ -83,6 +93,7 @@ void content::apply_to(snapshot_editor& editor, outcome& out, const std::vector<
         if (!name) continue;
         const bool erased = e.type == event::kind::erase;
         if (erased && !schema_.knows(*name)) editor.erase(*name);
+        else if (e.kv.unreadable) take_unreadable(editor, out, *name, e.kv);
         else take(editor, out, *name, e.kv.key, erased ? nullptr : &e.kv.value, e.kv.mod_revision);
     }
 }

@@ -51,6 +51,10 @@ private:
                    revision_t revision);
     void apply_to(snapshot_editor& editor, outcome& out, const std::vector<event>& events) const;
     static void commit(snapshot_editor editor, outcome& out, const snapshot& base, revision_t revision, origin from);
+    /// What was refused leaves the last good value, or the default.
+    void keep(snapshot_editor& editor, std::string_view name) const;
+    /// A value that could not be opened is refused.
+    void take_unreadable(snapshot_editor& editor, outcome& out, std::string_view name, const key_value& kv) const;
     /// A text, or null for none, into the editor.
     void take(snapshot_editor& editor, outcome& out, std::string_view name, std::string_view key, const std::string* text,
               revision_t revision) const;

@@ -52,7 +52,7 @@ void declared_schema_base::declare(std::string name, const setting_source& where
     if (!where.etcd.empty())
         made.key = where.etcd.front() == '/' ? std::string(where.etcd) : prefix_ + '/' + std::string(where.etcd);
     made.env_var = where.env;
-    made.traits.secret = where.secret;
+    made.traits.secret = made.traits.secret || where.secret;
     made.traits.description = where.description;
     if (by_name_.contains(name)) throw std::invalid_argument(name + ": declared twice");
     for (const auto& d : declarations_) {

@@ -60,6 +60,11 @@ void kept_content::load(const std::vector<key_value>& all, revision_t revision, 
     const refusals by_schema(refused);
     keys_.reserve(all.size());
     for (const key_value& kv : all) {
+        if (kv.unreadable) {
+            if (auto old = before.keys_.extract(kv.key)) keys_.insert(std::move(old));
+            unreadable_.insert(kv.key);
+            continue;
+        }
         const bool no = by_schema.contain(kv.key, kv.mod_revision);
         if (no)
             if (auto old = before.keys_.extract(kv.key)) keys_.insert(std::move(old));
@@ -80,6 +85,11 @@ void kept_content::apply(const std::vector<event>& events, revision_t revision, 
                          const std::vector<rejection>& refused) {
     const refusals by_schema(refused);
     for (const event& e : events) {
+        if (e.kv.unreadable) {
+            unreadable_.insert(e.kv.key);
+            continue;
+        }
+        unreadable_.erase(e.kv.key);
         std::optional<kept_key::text> now;
         if (e.type == event::kind::put) now.emplace(kept_key::text{e.kv.value, e.kv.mod_revision});
         put(e.kv.key, std::move(now), by_schema.contain(e.kv.key, e.kv.mod_revision));
@@ -120,7 +130,7 @@ bool kept_content::contains(std::string_view key) const {
 kept_image kept_content::image() const {
     kept_image all;
     all.revision = revision_;
-    all.cluster_id = cluster_id_;
+    all.cluster_id = store_to_go_on_with();
     all.keys.reserve(keys_.size());
     for (const auto& [key, k] : keys_) all.keys.push_back(k);
     return all;
@@ -129,7 +139,7 @@ kept_image kept_content::image() const {
 known_content kept_content::known() const {
     known_content all;
     all.revision = revision_;
-    all.cluster_id = cluster_id_;
+    all.cluster_id = store_to_go_on_with();
     all.kvs.reserve(keys_.size());
     for (const auto& [key, k] : keys_)
         if (k->now) all.kvs.push_back(pair(k->key, *k->now));

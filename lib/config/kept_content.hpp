@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace dynconf::detail {
@@ -34,7 +35,7 @@ using kept_key_ptr = std::shared_ptr<const kept_key>;
 /// All of it at one moment.
 struct kept_image {
     revision_t revision = 0;
-    std::uint64_t cluster_id = 0;
+    std::uint64_t cluster_id = 0;     ///< 0: nobody can go on from here; all has to be read again.
     std::vector<kept_key_ptr> keys;   ///< In no order; each key once.
 };
 
@@ -45,7 +46,7 @@ public:
     kept_content() = default;
     explicit kept_content(kept_image from);
 
-    /// The whole content; `refused` are the schema's refusals of it.
+    /// The whole content; `refused` are the schema's refusals of it. Of a key whose value is unreadable the text before stays.
     void load(const std::vector<key_value>& all, revision_t revision, std::uint64_t cluster_id,
               const std::vector<rejection>& refused);
     void apply(const std::vector<event>& events, revision_t revision, std::uint64_t cluster_id,
@@ -62,7 +63,7 @@ public:
 
     /// A consistent copy that later changes leave alone: costs a pointer for each key.
     kept_image image() const;
-    /// As etcd has it, for a source to go on from.
+    /// As etcd has it, for a source to go on from; of cluster 0 where it cannot.
     known_content known() const;
     /// What to serve: each key's last accepted text, or what there is.
     std::vector<key_value> good() const;
@@ -71,10 +72,13 @@ public:
 
 private:
     void put(std::string key, std::optional<kept_key::text> now, bool refused);
+    /// What is kept is not what etcd has where values could not be read.
+    std::uint64_t store_to_go_on_with() const noexcept { return unreadable_.empty() ? cluster_id_ : 0; }
 
     std::unordered_map<std::string_view, kept_key_ptr> keys_;   // the keys are views into the values
     revision_t revision_ = 0;
     std::uint64_t cluster_id_ = 0;
+    std::unordered_set<std::string> unreadable_;   // keys
 };
 
 }  // namespace dynconf::detail

@@ -21,13 +21,15 @@ std::shared_ptr<source> source_for(const boost::asio::any_io_executor& executor,
         throw std::invalid_argument("dynconf: no etcd endpoint: set EtcdSettings__HostName or settings::endpoints, "
                                     "or USE_LOCAL_CONFIG=true");
     // One without the other is no login, as it always was with these variables.
-    if (!from.username.value_or("").empty() && !from.password.value_or("").empty()) {
-        credentials login;
-        login.username = *from.username;
-        login.password = *from.password;
-        options.auth = std::move(login);
+    if (from.username && !from.username->empty()) {
+        if (from.password && !from.password->empty()) options.auth = credentials{*from.username, *from.password};
+        else if (from.password_file && !from.password_file->empty())
+            options.auth = credentials_source::file(*from.username, *from.password_file);
     }
     if (from.ca_cert_path && !from.ca_cert_path->empty()) options.tls.ca_file = *from.ca_cert_path;
+    if (from.cert_path && !from.cert_path->empty()) options.tls.cert_file = *from.cert_path;
+    if (from.key_path && !from.key_path->empty()) options.tls.key_file = *from.key_path;
+    if (from.key_password && !from.key_password->empty()) options.tls.key_password = *from.key_password;
     if (!options.log) options.log = log;
     return etcd_source(client(executor, std::move(options)));
 }

@@ -36,6 +36,7 @@ asio::awaitable<std::optional<known_content>> config_manager::impl::restore() {
         status_.cluster_id = known.cluster_id;
     }
     publish(std::move(outcome));
+    if (known.cluster_id == 0) co_return std::nullopt;
     co_return known;
 }
 

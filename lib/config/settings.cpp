@@ -27,6 +27,15 @@ void fill_text(std::optional<std::string>& field, const environment_lookup& look
     if (field && field->empty()) field.reset();
 }
 
+void fill_secret(std::optional<secret>& field, const environment_lookup& look_up, const char* variable) {
+    if (field && !field->empty()) return;
+    field.reset();
+    auto text = look_up(variable);
+    if (!text || text->empty()) return;
+    field = secret(*text);
+    wipe(*text);
+}
+
 void fill_flag(std::optional<bool>& field, const environment_lookup& look_up, const char* variable) {
     if (field) return;
     if (const auto text = look_up(variable); text && !text->empty()) field = says_true(*text);
@@ -49,9 +58,19 @@ settings settings::or_environment(const environment_lookup& look_up) const {
     if (out.endpoints)
         for (auto& e : *out.endpoints) e = completed_endpoint(e);
     fill_text(out.username, look_up, "EtcdSettings__UserName");
-    fill_text(out.password, look_up, "EtcdSettings__Password");
+    if (!out.password || out.password->empty()) {
+        out.password.reset();
+        if (auto text = look_up("EtcdSettings__Password"); text && !text->empty()) {
+            out.password = *text;
+            wipe(*text);
+        }
+    }
+    fill_text(out.password_file, look_up, "EtcdSettings__PasswordFile");
     fill_text(out.root_key, look_up, "EtcdSettings__RootKey");
     fill_text(out.ca_cert_path, look_up, "EtcdSettings__CaCertPath");
+    fill_text(out.cert_path, look_up, "EtcdSettings__CertPath");
+    fill_text(out.key_path, look_up, "EtcdSettings__KeyPath");
+    fill_secret(out.key_password, look_up, "EtcdSettings__KeyPassword");
     fill_flag(out.dev, look_up, "EtcdSettings__Dev");
     fill_flag(out.use_local_config, look_up, "USE_LOCAL_CONFIG");
     return out;

@@ -1,6 +1,13 @@
 #include "config/shard.hpp"
 
+#include <dynconf/secret.hpp>
+
 namespace dynconf::detail {
+
+stored_entry::~stored_entry() {
+    const std::string* text = data.secret ? data.content.if_string() : nullptr;
+    if (text) wipe(const_cast<std::string&>(*text));   // of a member that is not constant
+}
 
 void shard::put(stored_ptr item) {
     if ((size_ + 1) * 4 > slots_.size() * 3) grow();

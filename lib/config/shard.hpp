@@ -27,6 +27,10 @@ struct entry {
 /// An entry under its name; shared by every generation that has it.
 struct stored_entry : boost::intrusive_ref_counter<stored_entry> {
     stored_entry(std::size_t h, std::string_view n, entry e) : hash(h), name(n), data(std::move(e)) {}
+    stored_entry(const stored_entry&) = delete;
+    stored_entry& operator=(const stored_entry&) = delete;
+    /// A secret text is wiped.
+    ~stored_entry();
 
     std::size_t hash;
     std::string name;

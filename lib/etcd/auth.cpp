@@ -1,5 +1,6 @@
 #include <dynconf/auth.hpp>
 
+#include "etcd/secret_body.hpp"
 #include "etcd/start_call.hpp"
 #include "wire/requests.hpp"
 
@@ -22,6 +23,21 @@ etcd::call asks(std::string_view name, std::string_view path) { return {name, pa
 void start_change(const detail::call_origin& from, std::string_view name, std::string_view path, result<std::string> body,
                   detail::erased_handler<void> h) {
     etcd::start_call(from, {name, path, safety::at_most_once}, std::move(body), cancels::terminal_only, std::move(h));
+}
+
+void start_password(const detail::call_origin& from, etcd::call what, result<std::string> made, secret password, detail::erased_handler<void> h) {
+    what.safety = safety::at_most_once;
+    result<secret> body = made ? result<secret>(etcd::as_secret(std::move(*made))) : result<secret>(made.error());
+    auto run = [what, body = std::move(body), password = std::move(password)](client_core& core, const time_limit& due) -> asio::awaitable<result<void>> {
+        if (!body) co_return body.error();
+        etcd::call bounded = what;
+        bounded.due = due;
+        bounded.secret = password.reveal();
+        auto answer = co_await core.unary<wire::header_only_response>(bounded, body->reveal());
+        if (!answer) co_return answer.error();
+        co_return result<void>();
+    };
+    etcd::start<void>(from, cancels::terminal_only, std::move(h), std::move(run));
 }
 
 std::string_view name_of(permission_type type) {
@@ -136,16 +152,19 @@ void auth::start_status(origin from, detail::erased_handler<auth_status> h) {
     etcd::start<auth_status>(from, cancels::total, std::move(h), run);
 }
 
-void auth::start_user_add(origin from, std::string name, std::optional<std::string> password, detail::erased_handler<void> h) {
-    start_change(from, "user add", "/v3/auth/user/add", wire::user_add_request(name, password), std::move(h));
+void auth::start_user_add(origin from, std::string name, std::optional<secret> password, detail::erased_handler<void> h) {
+    if (!password) return start_change(from, "user add", "/v3/auth/user/add", wire::user_add_request(name, std::nullopt), std::move(h));
+    auto body = wire::user_add_request(name, password->reveal());
+    start_password(from, asks("user add", "/v3/auth/user/add"), std::move(body), std::move(*password), std::move(h));
 }
 
 void auth::start_user_delete(origin from, std::string name, detail::erased_handler<void> h) {
     start_change(from, "user delete", "/v3/auth/user/delete", wire::user_delete_request(name), std::move(h));
 }
 
-void auth::start_user_change_password(origin from, std::string name, std::string password, detail::erased_handler<void> h) {
-    start_change(from, "user change password", "/v3/auth/user/changepw", wire::user_change_password_request(name, password), std::move(h));
+void auth::start_user_change_password(origin from, std::string name, secret password, detail::erased_handler<void> h) {
+    auto body = wire::user_change_password_request(name, password.reveal());
+    start_password(from, asks("user change password", "/v3/auth/user/changepw"), std::move(body), std::move(password), std::move(h));
 }
 
 void auth::start_user_grant_role(origin from, std::string name, std::string role, detail::erased_handler<void> h) {

@@ -37,7 +37,8 @@ txn transaction_of(const std::vector<op>& ops, const bulk_part& part) {
 }
 
 asio::awaitable<result<bulk_response>> execute_parts(const view& through, bulk_options options, std::vector<op> ops, bulk_progress progress) {
-    auto plan = policy::bulk_plan(ops, options, through.keys().prefix_size());
+    const std::size_t seal = through.sealer() ? through.sealer()->keys().overhead() : 0;
+    auto plan = policy::bulk_plan(ops, options, through.keys().prefix_size(), seal);
     if (!plan) co_return plan.error();
     bulk_response out;
     out.parts = std::move(*plan);

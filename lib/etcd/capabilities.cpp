@@ -1,6 +1,7 @@
 #include "etcd/capabilities.hpp"
 
 #include "etcd/each_endpoint.hpp"
+#include "etcd/secret_body.hpp"
 #include "wire/classify.hpp"
 #include "wire/requests.hpp"
 
@@ -28,7 +29,10 @@ public:
 
 private:
     bool takes(unsigned s) const noexcept override { return s != 0; }
-    void restart() override { text.clear(); }
+    void restart() override {
+        text.clear();
+        text.reserve(4096);   // a token fits: no second text, which nobody would wipe
+    }
     void on_head(unsigned s) override {
         status = s;
         reply::on_head(s);
@@ -47,11 +51,13 @@ struct said {
     error meaning;   // when it is a refusal
 };
 
-asio::awaitable<result<said>> ask(client_core& core, std::size_t index, std::string_view path, const std::string& body, clock::time_point due) {
+asio::awaitable<result<said>> ask(client_core& core, std::size_t index, std::string_view path, std::string_view body, clock::time_point due,
+                                  std::string_view secret = {}) {
     call what{"probe", path};
     what.get = body.empty();
     what.needs_leader = false;
     what.authenticated = false;
+    what.secret = secret;
     any_reply answer;
     auto done = co_await core.perform_at(index, what, body, answer, due);
     if (!done) co_return done.error();
@@ -111,13 +117,20 @@ asio::awaitable<result<endpoint_capabilities>> probe(client_core& core, std::siz
         if (!there) co_return there.error();
         found.*member = *there;
     }
-    const auto& own = core.options().auth;
-    const std::string who = own ? wire::authenticate_request(own->username, own->password) : wire::authenticate_request({}, {});
-    auto login = co_await ask(core, index, "/v3/auth/authenticate", who, due);
+    credentials own;
+    if (core.has_credentials()) {
+        auto given = co_await core.current_credentials();
+        if (given) own = std::move(*given);
+    }
+    const secret who = as_secret(wire::authenticate_request(own.username, own.password.reveal()));
+    auto login = co_await ask(core, index, "/v3/auth/authenticate", who.reveal(), due, own.password.reveal());
     if (!login) co_return login.error();
+    const wiped at_end{login->text};   // it holds a token
     if (login->status == 200) {
         found.auth = auth_mode::on;
-        found.tokens = kind_of_token(member_of(login->text, "token"));
+        std::string token = member_of(login->text, "token");
+        found.tokens = kind_of_token(token);
+        wipe(token);
     } else if (login->meaning.code == server_errc::auth_not_enabled) found.auth = auth_mode::off;
     else if (login->meaning.code == server_errc::auth_failed || login->meaning.code == server_errc::user_empty) found.auth = auth_mode::on;
     co_return found;

@@ -1,6 +1,7 @@
 #include <dynconf/client.hpp>
 
 #include "etcd/client_core.hpp"
+#include "etcd/sealer.hpp"
 #include "etcd/spawn.hpp"
 #include "wire/message_reader.hpp"
 
@@ -63,6 +64,13 @@ client::executor_type client::get_executor() const noexcept { return executor_; 
 client client::within(std::string_view prefix) const {
     client view = *this;
     view.prefix_ += prefix;
+    return view;
+}
+
+client client::sealed(key_ring keys, sealing_options options) const {
+    client view = *this;
+    const etcd::strand& on = core_->executor();
+    view.sealer_ = etcd::owned_by(on, std::make_unique<etcd::sealer>(on, std::move(keys), std::move(options)));
     return view;
 }
 

@@ -1,7 +1,10 @@
-#include "etcd/client_core.hpp"
+#include "etcd/vigil.hpp"
 
+#include "crypto/hide.hpp"
 #include "etcd/lease_keeper.hpp"
+#include "etcd/secret_body.hpp"
 #include "etcd/watch_hub.hpp"
+#include "transport/tls.hpp"
 #include "wire/requests.hpp"
 
 #include <boost/asio/detached.hpp>
@@ -23,6 +26,9 @@ std::chrono::milliseconds server_limit(std::chrono::milliseconds limit) {
 /// A call may see its token refused because it expired and once more because users changed meanwhile.
 constexpr unsigned most_refreshes = 3;
 
+/// How long a first login is waited for.
+constexpr int patience_in_request_timeouts = 4;
+
 /// The names to look up have to be names.
 void require_domain_name(const discovery_options& how) {
     if (how.srv.empty()) {
@@ -32,7 +38,7 @@ void require_domain_name(const discovery_options& how) {
     const std::string name = policy::srv_names(how.srv, how.srv_name).secure;
     const auto parsed = endpoint::parse(name);
     if (!parsed || parsed->host() != name || how.srv_name.find('.') != std::string::npos)
-        throw std::invalid_argument("dynconf: discovery.srv '" + how.srv + "' with the service name '" + how.srv_name + "' is no domain name");
+        throw std::invalid_argument("dynconf: discovery.srv '" + (how.srv.find('@') == std::string::npos ? how.srv : "...") + "' with the service name '" + how.srv_name + "' is no domain name");
 }
 
 }  // namespace
@@ -46,14 +52,19 @@ error in_context(error e, const call& what, const std::string& where) {
 
 std::shared_ptr<client_core> client_core::make(const asio::any_io_executor& executor, client_options options) {
     std::vector<endpoint> endpoints;
-    for (const std::string& text : options.endpoints) {
-        auto parsed = endpoint::parse_list(text);
+    if (!options.endpoints.empty()) {
+        // As one list: what stands between two commas may be a part of a password, which the whole shows and no part does.
+        std::string all;
+        for (const std::string& text : options.endpoints) all += (&text == &options.endpoints.front() ? "" : ",") + text;
+        auto parsed = endpoint::parse_list(all);
+        wipe(all);
         if (!parsed) throw std::invalid_argument("dynconf: " + parsed.error().message());
-        endpoints.insert(endpoints.end(), parsed->begin(), parsed->end());
+        endpoints = std::move(*parsed);
     }
     if (endpoints.empty() && options.discovery.srv.empty()) throw std::invalid_argument("dynconf: no endpoint was given");
     require_domain_name(options.discovery);
-    if (options.auth && options.auth->username.empty()) throw std::invalid_argument("dynconf: credentials without a user name");
+    transport::require_usable(options.tls);
+    if (const auto fixed = detail::credentials_access::fixed(options.auth); fixed && fixed->username.empty()) throw std::invalid_argument("dynconf: credentials without a user name");
     if (options.page_size < 1) throw std::invalid_argument("dynconf: page_size must be positive");
     if (options.discovery.refresh <= std::chrono::milliseconds(0))
         throw std::invalid_argument("dynconf: discovery.refresh must be positive");
@@ -66,7 +77,8 @@ client_core::client_core(made_by_make, const asio::any_io_executor& executor, cl
     : strand_(asio::make_strand(executor)), options_(std::move(options)),
       connector_(transport::make_connector(strand_, options_)), configured_(endpoints.size()), random_(transport::chance()),
       health_(endpoints.size(), options_.backoff, random_), retries_(options_.retry_budget),
-      tokens_(options_.auth.has_value()), token_changed_(strand_), health_changed_(strand_), events_(options_.log),
+      tokens_(options_.auth.has_value(), patience_in_request_timeouts * options_.request_timeout), login_(strand_, options_.auth),
+      token_changed_(strand_), health_changed_(strand_), events_(options_.log),
       look_up_pauses_(options_.backoff, random_) {
     for (endpoint& e : endpoints)
         pools_.push_back(std::make_shared<transport::session_pool>(strand_, connector_, std::move(e), options_));
@@ -102,13 +114,14 @@ asio::awaitable<bool> client_core::sleep(std::chrono::milliseconds d) {
     co_return !co_await transport::was_cancelled();
 }
 
-std::string client_core::request(const call& what, std::string_view body, const endpoint& to, std::string_view token,
+std::string client_core::request(const call& what, std::string_view body, const endpoint& to, const secret& token,
                                  std::chrono::milliseconds limit) const {
     std::string text;
-    text.reserve(320 + token.size() + body.size());
-    text.append(what.get ? "GET " : "POST ").append(what.path).append(" HTTP/1.1\r\nHost: ").append(to.authority());
+    const std::string authority = to.authority();
+    text.reserve(320 + what.path.size() + authority.size() + token.size() + body.size());   // no second one, which nobody would wipe
+    text.append(what.get ? "GET " : "POST ").append(what.path).append(" HTTP/1.1\r\nHost: ").append(authority);
     text.append("\r\nContent-Type: application/json\r\nContent-Length: ").append(std::to_string(body.size()));
-    if (!token.empty()) text.append("\r\nAuthorization: ").append(token);   // bare: "Bearer" is refused before 3.5.32
+    if (!token.empty()) text.append("\r\nAuthorization: ").append(token.reveal());   // bare: "Bearer" is refused before 3.5.32
     if (what.many_messages) text.append("\r\nConnection: close");
     if (what.needs_leader && options_.require_leader) text.append("\r\nGrpc-Metadata-hasleader: true");
     if (limit.count() > 0) text.append("\r\nGrpc-Timeout: ").append(std::to_string(server_limit(limit).count())).append("m");
@@ -117,20 +130,22 @@ std::string client_core::request(const call& what, std::string_view body, const 
 }
 
 asio::awaitable<boost::system::result<void, client_core::failure>> client_core::attempt(
-    const call& what, const std::string& body, reply& answer, std::size_t index, std::string_view token, time_point due) {
+    const call& what, std::string_view body, reply& answer, std::size_t index, const secret& token, time_point due) {
     using policy::stage;
     auto session = co_await pools_[index]->acquire(due);
     if (!session) co_return failure{stage::not_sent, session.error()};
     transport::http_session& http = **session;
 
     const clock::duration left = due - clock::now();
-    const auto limit = what.long_running ? left : std::min<clock::duration>(options_.request_timeout, left);
+    const auto limit = what.long_running || what.patient ? left : std::min<clock::duration>(options_.request_timeout, left);
     const auto limit_ms = std::chrono::duration_cast<std::chrono::milliseconds>(limit);
     if (limit_ms.count() <= 0) co_return failure{stage::not_sent, {errc::deadline_exceeded, {}}};
     http.expires_at(clock::now() + limit);
-    const std::string text = request(what, body, pools_[index]->to(), token, limit_ms);
-
+    std::optional<vigil> watching;
+    if (what.patient) watching.emplace(*this, index, http);
     answer.expect();
+    std::string text = request(what, body, pools_[index]->to(), token, limit_ms);
+    const wiped at_end{text};
     result<void> sent = co_await http.send(text, answer, options_.max_response_bytes);
     if (!sent) co_return failure{http.request_left() ? stage::sent : stage::not_sent, sent.error()};
     for (;;) {
@@ -175,7 +190,7 @@ private:
 };
 
 asio::awaitable<result<client_core::tried>> client_core::try_once(std::optional<std::size_t> only, const call& what,
-                                                                  const std::string& body, reply& answer, time_point due) {
+                                                                  std::string_view body, reply& answer, time_point due) {
     if (!only) {
         auto have = co_await have_endpoint(what.name, what.background, due);
         if (!have) co_return have.error();
@@ -210,11 +225,18 @@ asio::awaitable<result<client_core::tried>> client_core::try_once(std::optional<
             co_return done;
         }
         failure failed = outcome.error();
+        if (failed.why.detail != failed.why.code.message()) {   // etcd's own words, which may be a bad password, too
+            hide_secrets(failed.why.detail, use.token);
+            crypto::hide(failed.why.detail, {what.secret});
+        }
         failed.why.in_doubt = policy::leaves_in_doubt(what.safety, failed.how_far, failed.why.code);
         if (co_await transport::was_cancelled())
             co_return in_context({asio::error::operation_aborted, {}, failed.why.in_doubt}, what, where);
 
         done.verdict = policy::decide(what.safety, failed.how_far, failed.why.code);
+        // Beside a client certificate etcd takes a request without a token for one of a user without name and rights.
+        const bool came_as_nobody = what.authenticated && use.token.empty() && failed.why.code == server_errc::permission_denied;
+        if (came_as_nobody && tokens_.has_credentials()) done.verdict = policy::verdict::refresh_token;
         if (done.verdict == policy::verdict::refresh_token) {
             tokens_.refused(use.number);
             if (what.authenticated && tokens_.has_credentials() && ++refreshes <= most_refreshes) continue;
@@ -224,13 +246,14 @@ asio::awaitable<result<client_core::tried>> client_core::try_once(std::optional<
         failed.why = in_context(std::move(failed.why), what, where);
         const bool too_short = policy::ran_out_of_time(code) && !what.sign_of_life
             && due - began < std::min(options_.request_timeout, options_.total_timeout) / 2;
-        if (policy::member_is_unfit(code) && !what.tentative && !too_short) report_failure(done.index, began, failed.why);
+        const bool at_work = policy::ran_out_of_time(code) && what.patient && clock::now() >= due;
+        if (policy::member_is_unfit(code) && !what.tentative && !too_short && !at_work) report_failure(done.index, began, failed.why);
         done.failed = std::move(failed);
         co_return done;
     }
 }
 
-asio::awaitable<result<void>> client_core::perform(const call& what, const std::string& body, reply& answer) {
+asio::awaitable<result<void>> client_core::perform(const call& what, std::string_view body, reply& answer) {
     const time_point due = what.due.value_or(clock::now() + options_.total_timeout);
     policy::backoff pauses(options_.backoff, random_);
     std::map<std::size_t, std::string> causes;   // by endpoint, the last of each
@@ -273,7 +296,7 @@ asio::awaitable<result<void>> client_core::perform(const call& what, const std::
     }
 }
 
-asio::awaitable<result<void>> client_core::perform_at(std::size_t index, const call& what, const std::string& body,
+asio::awaitable<result<void>> client_core::perform_at(std::size_t index, const call& what, std::string_view body,
                                                       reply& answer, time_point due) {
     auto outcome = co_await try_once(index, what, body, answer, due);
     if (!outcome) co_return outcome.error();
@@ -291,13 +314,14 @@ asio::awaitable<result<policy::token_state::send>> client_core::token(time_point
         token_state::answer answer = tokens_.next(clock::now());
         if (auto* have = std::get_if<token_state::send>(&answer)) co_return std::move(*have);
         if (auto* no = std::get_if<token_state::refuse>(&answer)) co_return std::move(no->why);
-        if (std::holds_alternative<token_state::fetch>(answer)) {
+        if (const auto* flight_of = std::get_if<token_state::fetch>(&answer)) {
             // On its own feet: that this caller is cancelled must not cost the others their token.
-            auto flight = [self = shared_from_this(), background]() -> asio::awaitable<void> {
+            auto flight = [self = shared_from_this(), background, patience = flight_of->patience]() -> asio::awaitable<void> {
                 const std::shared_ptr<client_core> core = self;
-                co_await core->fetch_token(background);
+                co_await core->fetch_token(background, patience);
             };
             asio::co_spawn(strand_, std::move(flight), asio::detached);
+            continue;   // it may have ended already, where there are no credentials
         }
         co_await token_changed_.wait(due);
         if (co_await transport::was_cancelled()) co_return error{asio::error::operation_aborted, "authenticate"};
@@ -305,29 +329,63 @@ asio::awaitable<result<policy::token_state::send>> client_core::token(time_point
     }
 }
 
-asio::awaitable<void> client_core::fetch_token(bool background) {
-    const std::string body = wire::authenticate_request(options_.auth->username, options_.auth->password);
-    call what;
-    what.name = "authenticate";
-    what.path = "/v3/auth/authenticate";
-    what.authenticated = false;
-    what.background = background;
-    auto answer = co_await unary<wire::authenticate_response>(what, body);
-    if (answer) {
-        tokens_.fetched(std::move(answer->token));
-        log(log_level::debug, "token_fetched", "authenticated as " + options_.auth->username, {{"user", options_.auth->username}});
-    } else if (answer.error().code == server_errc::auth_not_enabled) {
-        tokens_.not_enabled();
-        log(log_level::info, "auth_not_enabled", "credentials were given, but etcd has authentication switched off");
-    } else {
-        const std::string why = answer.error().message();
+asio::awaitable<void> client_core::fetch_token(bool background, std::chrono::milliseconds patience) {
+    using policy::credential_state;
+    credential_state::step step = login_.state.begin();
+    time_point due = time_point::max();   // of the login
+    while (!std::holds_alternative<credential_state::give_up>(step)) {
+        if (std::holds_alternative<credential_state::ask>(step)) {
+            auto given = co_await login_.ask();
+            if (given) log(log_level::debug, "credentials_given", "for " + given->username, {{"user", given->username}});
+            step = given ? login_.state.given(std::move(*given)) : login_.state.not_given(given.error());
+            continue;
+        }
+        const credentials who = std::get<credential_state::use>(step).who;
+        const secret body = as_secret(wire::authenticate_request(who.username, who.password.reveal()));
+        call what;
+        what.name = "authenticate";
+        what.path = "/v3/auth/authenticate";
+        what.authenticated = false;
+        what.background = background;
+        what.due = due = clock::now() + patience;
+        what.patient = true;
+        what.secret = who.password.reveal();
+        auto answer = co_await unary<wire::authenticate_response>(what, body.reveal());
+        const error why = answer ? error{} : answer.error();
+        if (answer || why.code == server_errc::auth_not_enabled) {
+            login_.state.accepted();
+            if (answer) {
+                tokens_.fetched(as_secret(std::move(answer->token)));
+                log(log_level::debug, "token_fetched", "authenticated as " + who.username, {{"user", who.username}});
+            } else {
+                tokens_.not_enabled();
+                log(log_level::info, "auth_not_enabled", "credentials were given, but etcd has authentication switched off");
+            }
+            break;
+        }
+        if (why.code == server_errc::auth_failed) step = login_.state.refused(why);
+        else step = credential_state::give_up{why};
+    }
+    if (const auto* failed = std::get_if<credential_state::give_up>(&step)) {
+        const std::string why = failed->why.message();
         log(log_level::warning, "authenticate_failed", why, {{"cause", why}});
-        tokens_.fetch_failed(answer.error(), clock::now());
+        const time_point now = clock::now();
+        tokens_.fetch_failed(failed->why, now >= due && policy::ran_out_of_time(failed->why.code), now);
     }
     token_changed_.notify_all();
 }
 
-asio::awaitable<result<client_core::stream>> client_core::open_stream(call what, const std::string& body,
+asio::awaitable<result<credentials>> client_core::current_credentials() {
+    if (const credentials* known = login_.state.known()) co_return *known;
+    co_return co_await login_.ask();
+}
+
+void client_core::hide_secrets(std::string& words, const secret& token) const {
+    crypto::hide(words, {token.reveal()});
+    login_.hide(words);
+}
+
+asio::awaitable<result<client_core::stream>> client_core::open_stream(call what, std::string_view body,
                                                                       transport::response_sink& sink) {
     stream opened;
     opened.use = in_use(*this);
@@ -350,7 +408,9 @@ asio::awaitable<result<client_core::stream>> client_core::open_stream(call what,
     if (!session) co_return failed(session.error());
     opened.session = std::move(*session);
     opened.session->expires_at(clock::now() + options_.created_timeout);
-    const std::string text = request(what, body, to, use->token, std::chrono::milliseconds(0));
+    std::string text = request(what, body, to, use->token, std::chrono::milliseconds(0));
+    const wiped at_end{text};
+    opened.authorization = std::move(use->token);
     auto sent = co_await opened.session->send(text, sink, transport::unlimited);
     if (!sent) co_return failed(sent.error());
     co_return opened;

@@ -5,6 +5,7 @@
 #include <dynconf/log.hpp>
 #include <dynconf/options.hpp>
 
+#include "etcd/credential_keeper.hpp"
 #include "etcd/reply.hpp"
 #include "etcd/spawn.hpp"
 #include "policy/backoff.hpp"
@@ -60,8 +61,13 @@ struct call {
     std::optional<std::chrono::steady_clock::time_point> due = std::nullopt;
     /// One try may take all of that time: the member itself has much to do.
     bool long_running = false;
+    /// The same for work that goes on at the member when nobody waits for it any more: as long as the member gives signs of
+    /// life it is waited for, and to be late says nothing against the member.
+    bool patient = false;
     /// A GET without a body, of what etcd itself serves beside the gateway.
     bool get = false;
+    /// What of the body nobody may see: taken out of the words of an error. The request is wiped once it was sent.
+    std::string_view secret = {};
 };
 
 /// Says which call of whom failed.
@@ -80,7 +86,7 @@ public:
     const client_options& options() const noexcept { return options_; }
 
     template <class Message>
-    asio::awaitable<result<Message>> unary(call what, const std::string& body) {
+    asio::awaitable<result<Message>> unary(call what, std::string_view body) {
         message_reply<Message> answer;
         auto done = co_await perform(what, body, answer);
         if (!done) co_return done.error();
@@ -89,7 +95,7 @@ public:
 
     /// The same, one try at one endpoint, no longer than `limit`; only a token may be renewed on the way.
     template <class Message>
-    asio::awaitable<result<Message>> unary_at(std::size_t index, call what, const std::string& body,
+    asio::awaitable<result<Message>> unary_at(std::size_t index, call what, std::string_view body,
                                               std::chrono::milliseconds limit) {
         message_reply<Message> answer;
         auto done = co_await perform_at(index, what, body, answer, clock::now() + limit);
@@ -98,12 +104,12 @@ public:
     }
 
     /// The same for what is no message. `what`, `body` and `answer` have to live until it is done.
-    asio::awaitable<result<void>> perform(const call& what, const std::string& body, reply& answer);
-    asio::awaitable<result<void>> perform_at(std::size_t index, const call& what, const std::string& body, reply& answer,
+    asio::awaitable<result<void>> perform(const call& what, std::string_view body, reply& answer);
+    asio::awaitable<result<void>> perform_at(std::size_t index, const call& what, std::string_view body, reply& answer,
                                              clock::time_point due);
 
     /// One try, no longer than `limit`, at the endpoint to choose: after a failure that is another one, if one is up.
-    asio::awaitable<result<void>> try_once_at_best(const call& what, const std::string& body, reply& answer,
+    asio::awaitable<result<void>> try_once_at_best(const call& what, std::string_view body, reply& answer,
                                                    std::chrono::milliseconds limit) {
         return perform_at(health_.choose(), what, body, answer, clock::now() + limit);
     }
@@ -135,17 +141,22 @@ public:
         std::string endpoint;
         std::size_t index = 0;
         policy::token_state::generation token = 0;
+        secret authorization;   ///< That token.
         in_use use;
     };
     /// One try at the current endpoint; the session's deadline is created_timeout from now. A failure is reported by it, a
     /// success by whom it is confirmed to: endpoint_worked().
-    asio::awaitable<result<stream>> open_stream(call what, const std::string& body, transport::response_sink& sink);
+    asio::awaitable<result<stream>> open_stream(call what, std::string_view body, transport::response_sink& sink);
 
     /// What a stream learned about its endpoint and token.
     void endpoint_worked(std::size_t index) { report_success(index, clock::now()); }
     void endpoint_failed(std::size_t index, const error& why) { report_failure(index, clock::now(), why); }
     void token_refused(policy::token_state::generation number) noexcept { tokens_.refused(number); }
     bool has_credentials() const noexcept { return tokens_.has_credentials(); }
+    /// Takes the client's secrets out of words that a server wrote: it, or a proxy, may quote the request.
+    void hide_secrets(std::string& words, const secret& token) const;
+    /// What to log in with: what is known, else what the source says.
+    asio::awaitable<result<credentials>> current_credentials();
     /// The number of endpoints in use; they are numbered from 0, but need not be consecutive.
     std::size_t endpoint_count() const noexcept { return health_.count(); }
     std::vector<std::size_t> endpoints() const;
@@ -201,10 +212,12 @@ private:
         policy::verdict verdict = policy::verdict::give_up;
     };
     /// At that endpoint, or else at the one to choose.
-    asio::awaitable<result<tried>> try_once(std::optional<std::size_t> only, const call& what, const std::string& body,
+    asio::awaitable<result<tried>> try_once(std::optional<std::size_t> only, const call& what, std::string_view body,
                                             reply& answer, time_point due);
     /// Marks an endpoint as being tried, as long as it lives.
     class trial;
+    /// Asks a member for signs of life while it is at work on a patient call.
+    class vigil;
     void report_success(std::size_t index, time_point began);
     void readmitted(std::size_t index);
     void report_failure(std::size_t index, time_point began, const error& why);
@@ -237,11 +250,12 @@ private:
     asio::awaitable<void> refresh_records();
     std::chrono::milliseconds refresh_in() const;
 
-    asio::awaitable<boost::system::result<void, failure>> attempt(const call& what, const std::string& body, reply& answer, std::size_t index,
-                                                   std::string_view token, time_point due);
+    asio::awaitable<boost::system::result<void, failure>> attempt(const call& what, std::string_view body, reply& answer, std::size_t index,
+                                                   const secret& token, time_point due);
     asio::awaitable<result<policy::token_state::send>> token(time_point due, bool background);
-    asio::awaitable<void> fetch_token(bool background);
-    std::string request(const call& what, std::string_view body, const endpoint& to, std::string_view token,
+    asio::awaitable<void> fetch_token(bool background, std::chrono::milliseconds patience);
+    /// Holds the token: to be wiped.
+    std::string request(const call& what, std::string_view body, const endpoint& to, const secret& token,
                         std::chrono::milliseconds limit) const;
 
     strand strand_;
@@ -255,6 +269,7 @@ private:
     std::set<std::size_t> on_trial_;
     error last_failure_;
     policy::token_state tokens_;
+    credential_keeper login_;
     transport::condition token_changed_;
     transport::condition health_changed_;
     policy::event_log events_;

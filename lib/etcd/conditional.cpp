@@ -2,6 +2,7 @@
 
 #include "etcd/kv_calls.hpp"
 #include "etcd/start_call.hpp"
+#include "wire/quote.hpp"
 
 #include <utility>
 
@@ -55,6 +56,7 @@ asio::awaitable<result<move_response>> move(const view& through, std::string fro
             out.what = what::no_source;
             co_return out;
         }
+        if (const auto why = found->kvs.front().unreadable) co_return error{why, wire::quote(from)};
         auto answer = co_await etcd::commit(through, renaming(found->kvs.front(), to, options), {.name = "move_key"});
         if (!answer) co_return answer.error();
         out.header = answer->header;

@@ -2,6 +2,7 @@
 
 #include "etcd/kv_calls.hpp"
 #include "etcd/start_call.hpp"
+#include "wire/quote.hpp"
 
 #include <utility>
 
@@ -38,8 +39,10 @@ void start_reading(const detail::call_origin& from, key_range keys, range_option
 }  // namespace
 
 void kv::start_get(origin from, std::string key, range_options options, detail::erased_handler<std::optional<key_value>> h) {
-    start_reading(from, key_range::key(std::move(key)), options, std::move(h), [](range_response found) {
-        return found.kvs.empty() ? std::optional<key_value>() : std::move(found.kvs.front());
+    start_reading(from, key_range::key(std::move(key)), options, std::move(h), [](range_response found) -> result<std::optional<key_value>> {
+        if (found.kvs.empty()) return std::nullopt;
+        if (const auto why = found.kvs.front().unreadable) return error{why, wire::quote(found.kvs.front().key)};
+        return std::move(found.kvs.front());
     });
 }
 

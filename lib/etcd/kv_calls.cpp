@@ -1,6 +1,7 @@
 #include "etcd/kv_calls.hpp"
 
 #include "policy/range_walk.hpp"
+#include "policy/sealed_txn.hpp"
 #include "wire/requests.hpp"
 
 #include <algorithm>
@@ -30,19 +31,82 @@ error not_all_unasked(std::string_view what) {
     return {errc::invalid_argument, std::string(what) + ": all keys, without delete_options::everything"};
 }
 
+error sorted_by_value(std::string_view what) { return {errc::invalid_argument, std::string(what) + ": sorted by value, and the values are sealed"}; }
+
+/// When the key provider has to have answered: with the call itself, whose time is nearly always longer than is left for it.
+client_core::clock::time_point due_of(const view& through) {
+    return through.due().value_or(client_core::clock::now() + through.core().options().total_timeout);
+}
+
 /// A call, and its answer as the view sees it.
 template <class Response>
 asio::awaitable<result<Response>> ask(const view& through, call what, std::string body) {
     what.due = through.due();
     auto answer = co_await through.core().unary<Response>(what, body);
-    if (answer) through.keys().from_etcd(*answer);
+    if (!answer) co_return answer;
+    if (through.sealer()) co_await through.sealer()->open(through.core(), values(*answer), due_of(through));
+    through.keys().from_etcd(*answer);
     co_return answer;
+}
+
+/// A transaction by etcd's own names and with the values that etcd is to have. The answer's are opened.
+asio::awaitable<result<txn_response>> send(const view& through, const txn& asked, const commit_options& options) {
+    call request;
+    request.name = options.name;
+    request.path = "/v3/kv/txn";
+    request.safety = options.how.value_or(asked.read_only() ? policy::safety::repeatable : policy::safety::at_most_once);
+    request.due = through.due();
+    std::string body;
+    // Without operations a transaction is serializable to etcd: the asked member would compare with what it has, however old.
+    const bool compares_only = asked.success().empty() && asked.failure().empty() && !asked.compares().empty();
+    if (compares_only) {
+        txn reads = asked;
+        reads.else_(op::range(key_range::key(asked.compares().front().key), {.count_only = true}));
+        body = wire::txn_request(reads);
+    } else {
+        body = wire::txn_request(asked);
+    }
+    auto answer = co_await through.core().unary<txn_response>(request, body);
+    if (!answer) co_return answer;
+    if (compares_only) answer->responses.clear();
+    if (through.sealer()) co_await through.sealer()->open(through.core(), values(*answer, asked), due_of(through));
+    co_return answer;
+}
+
+/// How often the values that a transaction compares may change under it.
+constexpr unsigned most_comparisons = 100;
+
+/// Values that are sealed cannot be compared by etcd: they are here, and etcd makes sure that they are still the same.
+asio::awaitable<result<txn_response>> compare_and_send(const view& through, const txn& asked, const policy::value_comparisons& compares,
+                                                       const commit_options& options) {
+    const view whole = through.whole();
+    const range_options plain;
+    for (unsigned tries = 0; tries < most_comparisons; ++tries) {
+        std::vector<range_response> read;
+        for (const key_range& keys : compares.ranges()) {
+            auto found = co_await range_pages(whole, keys, plain);
+            if (!found) co_return found.error();
+            read.push_back(std::move(*found));
+        }
+        auto decided = compares.decided(asked, read);
+        if (!decided) co_return decided.error();
+        auto answer = co_await send(through, *decided, options);
+        if (!answer) co_return answer;
+        if (!answer->succeeded) continue;
+        auto* inner = answer_to<txn_response>(*answer, 0);
+        if (!inner) co_return unfit_answer(options.name, !asked.read_only());
+        txn_response out = std::move(*inner);
+        out.header = answer->header;   // its own holds a revision at most
+        co_return out;
+    }
+    co_return error{errc::contended, std::string(options.name)};
 }
 
 }  // namespace
 
 asio::awaitable<result<range_response>> range_once(const view& through, const key_range& keys, const range_options& options,
                                                    std::optional<brief> limits, asked_by who) {
+    if (through.sealer() && policy::sorts_by_value(options)) co_return sorted_by_value("range");
     const std::string body = wire::range_request(through.keys().to_etcd(keys), options);
     call what;
     what.name = "range";
@@ -57,7 +121,12 @@ asio::awaitable<result<range_response>> range_once(const view& through, const ke
     } else {
         answer = co_await through.core().unary<range_response>(what, body);
     }
-    if (answer) through.keys().from_etcd(*answer);
+    if (!answer) co_return answer;
+    if (through.sealer()) {
+        const bool opened = co_await through.sealer()->open(through.core(), values(*answer, options), limits ? limits->due : due_of(through));
+        if (!opened) co_return error{asio::error::operation_aborted, "range"};
+    }
+    through.keys().from_etcd(*answer);
     co_return answer;
 }
 
@@ -81,7 +150,9 @@ asio::awaitable<result<range_response>> range_pages(const view& through, key_ran
 
 asio::awaitable<result<put_response>> put(const view& through, std::string key, std::string value, put_options options) {
     const call what{"put", "/v3/kv/put", policy::safety::at_most_once};
-    std::string body = wire::put_request(through.keys().to_etcd(std::move(key)), value, options);
+    key = through.keys().to_etcd(std::move(key));
+    if (through.sealer()) value = policy::sealed_value(key, std::move(value), options, through.sealer()->keys());
+    std::string body = wire::put_request(key, value, options);
     value = {};   // it may be large, and is not needed while etcd works
     co_return co_await ask<put_response>(through, what, std::move(body));
 }
@@ -95,17 +166,18 @@ asio::awaitable<result<delete_response>> delete_range(const view& through, key_r
 
 asio::awaitable<result<txn_response>> commit(const view& through, txn what, commit_options options) {
     if (deletes_all_unasked(what)) co_return not_all_unasked(options.name);
-    call request;
-    request.name = options.name;
-    request.path = "/v3/kv/txn";
-    request.safety = options.how.value_or(what.read_only() ? policy::safety::repeatable : policy::safety::at_most_once);
+    if (through.sealer() && policy::sorts_by_value(what)) co_return sorted_by_value(options.name);
     txn asked = through.keys().to_etcd(std::move(what));
-    // Without operations a transaction is serializable to etcd: the asked member would compare with what it has, however old.
-    const bool compares_only = asked.success().empty() && asked.failure().empty() && !asked.compares().empty();
-    if (compares_only) asked.else_(op::range(key_range::key(asked.compares().front().key), {.count_only = true}));
-    std::string body = wire::txn_request(asked);
-    auto answer = co_await ask<txn_response>(through, request, std::move(body));
-    if (compares_only && answer) answer->responses.clear();
+    result<txn_response> answer = txn_response();
+    if (!through.sealer()) {
+        answer = co_await send(through, asked, options);
+    } else {
+        asked = policy::with_sealed_puts(asked, through.sealer()->keys());
+        const policy::value_comparisons compares(asked);
+        if (compares.none()) answer = co_await send(through, asked, options);
+        else answer = co_await compare_and_send(through, asked, compares, options);
+    }
+    if (answer) through.keys().from_etcd(*answer);
     co_return answer;
 }
 

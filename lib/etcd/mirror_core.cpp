@@ -45,6 +45,11 @@ mirror_core::mirror_core(const view& through, std::vector<key_range> ranges)
 
 void mirror_core::resume(const known_content& from) {
     replica_.load(from.kvs, from.revision, from.cluster_id);
+    for (const key_value& kv : from.kvs) {   // what it was sealed with may be known by now
+        if (!kv.unreadable) continue;
+        replica_.doubt(kv.key);
+        reread_at_ = clock::now();
+    }
     listed_once_ = true;
     list_needed_ = false;
     watch_.restart(from.revision + 1);
@@ -55,7 +60,7 @@ bool mirror_core::concerns_us(const event& e) const noexcept {
 }
 
 mirror_core::clock::time_point mirror_core::wake_at() const noexcept {
-    auto at = watched_ ? catch_up_.look_at() : clock::time_point::max();
+    auto at = watched_ ? std::min(catch_up_.look_at(), reread_at_) : clock::time_point::max();
     if (live_) at = std::min({at, freshness_.deadline(), verify_at_});
     return at;
 }
@@ -81,6 +86,9 @@ asio::awaitable<result<mirror_step>> mirror_core::next() {
             out = std::move(*loaded);
         } else if (live_ && !freshness_.holds(clock::now())) {
             out = interrupted({errc::not_current, "the watch at " + endpoint_}, std::chrono::milliseconds(0));
+        } else if (watched_ && clock::now() >= reread_at_) {
+            core_->log(log_level::info, "key_missing", "values could not be opened without the key provider; loading again");
+            list_again(mirror_step::reason::key_missing);
         } else if (watched_ && clock::now() >= catch_up_.look_at()) {
             out = co_await look();
         } else if (live_ && clock::now() >= verify_at_) {
@@ -110,8 +118,22 @@ asio::awaitable<result<mirror_step>> mirror_core::next() {
             }
         }
         watch_.look_along(wanted_look());   // also while the caller is away
-        if (out) co_return std::move(*out);
+        if (out) {
+            look_for_missing_keys(*out);
+            co_return std::move(*out);
+        }
     }
+}
+
+/// The provider may answer again later; the values that it is needed for do not come by themselves.
+void mirror_core::look_for_missing_keys(const mirror_step& step) {
+    const auto note = [this](const key_value& kv) {
+        if (kv.unreadable != errc::key_unavailable) return;
+        replica_.doubt(kv.key);
+        reread_at_ = std::min(reread_at_, clock::now() + core_->options().slow_retry);
+    };
+    for (const key_value& kv : step.content) note(kv);
+    for (const event& e : step.events) note(e.kv);
 }
 
 // Steps
@@ -342,6 +364,7 @@ asio::awaitable<result<mirror_core::maybe_step>> mirror_core::load() {
     out->cluster_id = listed->header.cluster_id;
     list_needed_ = false;
     reloaded_ = true;
+    reread_at_ = clock::time_point::max();
     freshness_.forget();
     freshness_.proven(began);
     out->as_of = freshness_.as_of();
@@ -350,7 +373,8 @@ asio::awaitable<result<mirror_core::maybe_step>> mirror_core::load() {
     next_verification(clock::now());
     core_->log(log_level::info, "loaded", std::to_string(replica_.size()) + " keys at revision " + std::to_string(revision),
                {{"keys", std::to_string(replica_.size())}, {"revision", std::to_string(revision)}});
-    if (out->why == mirror_step::reason::repaired && out->events.empty()) out.reset();   // a false alarm
+    const bool as_before = out->why == mirror_step::reason::repaired || out->why == mirror_step::reason::key_missing;
+    if (as_before && out->events.empty()) out.reset();   // a false alarm
     co_return out;
 }
 

@@ -52,6 +52,7 @@ private:
     void list_again(mirror_step::reason why);
     void next_verification(clock::time_point now);
     bool concerns_us(const event& e) const noexcept;
+    void look_for_missing_keys(const mirror_step& step);
 
     view through_;
     std::shared_ptr<client_core> core_;
@@ -77,6 +78,7 @@ private:
     revision_t looked_at_ = 0;             // known at the last look
     clock::time_point known_since_{};      // when the newest known revision came
     clock::time_point verify_at_ = clock::time_point::max();
+    clock::time_point reread_at_ = clock::time_point::max();   // the key provider failed; a list then
 };
 
 }  // namespace dynconf::etcd

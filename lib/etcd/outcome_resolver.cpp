@@ -73,6 +73,7 @@ result<resolution> read_marker(const txn_response& answer, const marker& of) {
     const auto* found = answer.responses.size() == 1 ? std::get_if<range_response>(&answer.responses[0]) : nullptr;
     if (!found || found->kvs.size() != 1) return etcd::unfit_answer("a question for a marker", false);
     const key_value& mark = found->kvs[0];
+    if (mark.unreadable) return error{mark.unreadable, of.key()};
     if (mark.value == fence_mark) return resolution{write_state::not_executed, 0};
     if (mark.value == executed_mark) return resolution{write_state::executed, mark.create_revision};
     return error{errc::invalid_argument, of.key() + " is not a marker"};
@@ -89,6 +90,7 @@ asio::awaitable<result<range_response>> read(const view& through, const std::str
 revision_t mod_revision(const range_response& r) { return r.kvs.empty() ? 0 : r.kvs[0].mod_revision; }
 
 resolution judge(const guarded_put& of, const range_response& at_change, revision_t change) {
+    if (!at_change.kvs.empty() && at_change.kvs[0].unreadable) return {};   // nobody can say
     if (!at_change.kvs.empty() && at_change.kvs[0].value == of.value()) return {write_state::executed, change};
     return {write_state::not_executed, 0};
 }

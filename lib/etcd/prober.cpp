@@ -132,10 +132,14 @@ asio::awaitable<result<status_response>> client_core::status_of(std::size_t inde
     const std::string where = pools_[index]->to().to_string();
     const time_point due = clock::now() + std::min(options_.request_timeout, most_for_a_probe);
     // With the token at hand: to fetch one would take a member that is up, and any answer will do.
-    const std::string token = tokens_.at_hand();
+    const secret token = tokens_.at_hand();
     message_reply<status_response> reply;
     auto outcome = co_await attempt(what, body, reply, index, token, due);
-    if (!outcome) co_return in_context(outcome.error().why, what, where);
+    if (!outcome) {
+        error why = outcome.error().why;
+        hide_secrets(why.detail, token);
+        co_return in_context(std::move(why), what, where);
+    }
     const error unfit = why_unfit(reply.message);
     if (unfit.code) co_return in_context(unfit, what, where);
     co_return std::move(reply.message);

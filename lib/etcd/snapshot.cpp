@@ -148,7 +148,11 @@ private:
         at.endpoint = opened->endpoint;
         at.token = opened->token;
         auto received = co_await receive(*opened, sink, *file, at);
-        if (!received) co_return received.error();
+        if (!received) {
+            error why = received.error();
+            core_.hide_secrets(why.detail, opened->authorization);
+            co_return why;
+        }
         core_.endpoint_worked(opened->index);
 
         at.of_disk = true;

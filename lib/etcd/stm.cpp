@@ -17,6 +17,7 @@ asio::awaitable<std::optional<std::string>> stm_view::get(std::string key) {
         if (revision_ == 0) revision_ = found.header.revision;
         std::optional<key_value> content;
         if (!found.kvs.empty()) content = std::move(found.kvs.front());
+        if (content && content->unreadable) throw exception(error{content->unreadable, std::move(key)});
         known = read_.emplace(std::move(key), std::move(content)).first;
     }
     if (!known->second) co_return std::nullopt;

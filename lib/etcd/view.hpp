@@ -3,6 +3,7 @@
 #include <dynconf/detail/facet.hpp>
 
 #include "etcd/client_core.hpp"
+#include "etcd/sealer.hpp"
 #include "policy/key_space.hpp"
 
 #include <chrono>
@@ -17,13 +18,21 @@ class view {
 public:
     using clock = client_core::clock;
 
-    explicit view(const detail::call_origin& from) : core_(from.core), keys_(from.prefix), limit_(from.timeout) {}
+    explicit view(const detail::call_origin& from) : core_(from.core), keys_(from.prefix), sealer_(from.sealer), limit_(from.timeout) {}
     /// All of etcd, by the client's own limits.
     explicit view(std::shared_ptr<client_core> core) : core_(std::move(core)) {}
 
     client_core& core() const noexcept { return *core_; }
     const std::shared_ptr<client_core>& shared_core() const noexcept { return core_; }
     const policy::key_space& keys() const noexcept { return keys_; }
+    /// What is done to values; null: nothing.
+    const std::shared_ptr<etcd::sealer>& sealer() const noexcept { return sealer_; }
+    /// The same by etcd's own names.
+    view whole() const {
+        view all = *this;
+        all.keys_ = policy::key_space();
+        return all;
+    }
 
     /// When a call that begins now has to be done; none: by the client's own limits.
     std::optional<clock::time_point> due() const {
@@ -40,6 +49,7 @@ public:
 private:
     std::shared_ptr<client_core> core_;
     policy::key_space keys_;
+    std::shared_ptr<etcd::sealer> sealer_;
     std::optional<std::chrono::milliseconds> limit_;
     std::optional<clock::time_point> due_;
 };

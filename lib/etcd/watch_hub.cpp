@@ -218,7 +218,9 @@ void watch_hub::route(const shared_link& l) {
     while (auto message = l->sink.pop()) {
         auto item = l->meaning.on(std::move(*message));
         if (!item) continue;
-        if (auto* b = std::get_if<policy::watch_cursor::broken>(&item->step); b && !policy::will_not_heal(b->why.code))
+        auto* const b = std::get_if<policy::watch_cursor::broken>(&item->step);
+        if (b) core_.hide_secrets(b->why.detail, l->io.authorization);
+        if (b && !policy::will_not_heal(b->why.code))
             return failed(l, std::move(b->why));
         if (l->watches[item->watch]) deliver(*l, item->watch, std::move(item->step));
         see_if_caught_up();
@@ -310,6 +312,7 @@ void watch_hub::failed(const shared_link& l, error why) {
     }
     if (ended->io.session) {
         if (core_.has_credentials() && policy::token_was_refused(why.code)) core_.token_refused(ended->io.token);
+        core_.hide_secrets(why.detail, ended->io.authorization);
         why.detail = "watch at " + ended->io.endpoint + (why.detail.empty() ? "" : ": " + why.detail);
         if (policy::member_is_unfit(why.code)) core_.endpoint_failed(ended->io.index, why);
     }

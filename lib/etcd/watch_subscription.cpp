@@ -22,7 +22,7 @@ std::size_t weight(const std::vector<event>& events) noexcept {
 }  // namespace
 
 watch_subscription::watch_subscription(const view& through, const key_range& range, watch_options options)
-    : core_(through.shared_core()), keys_(through.keys()), range_(keys_.to_etcd(range)), options_(options), arrived_(core_->executor()),
+    : core_(through.shared_core()), keys_(through.keys()), sealer_(through.sealer()), range_(keys_.to_etcd(range)), options_(options), arrived_(core_->executor()),
       next_(options.start_revision) {}
 
 watch_subscription::~watch_subscription() {
@@ -35,23 +35,42 @@ asio::awaitable<std::optional<watch_subscription::step>> watch_subscription::nex
         core_->watches().add(*this);
     }
     for (;;) {
-        if (auto ready = take()) co_return ready;
+        std::optional<sealer::opener> with;
+        if (sealer_) with = co_await keys_of_first(limit);
+        // What waits for keys is left in the queue by who does not wait any longer.
+        const bool sealed = sealer_ && !with;
+        if (!sealed)
+            if (auto ready = take(with ? &*with : nullptr)) co_return ready;
         if (co_await transport::was_cancelled()) {
             step cancelled = interrupted{{asio::error::operation_aborted, "watch"}, std::chrono::milliseconds(0)};
             co_return std::optional<step>(std::move(cancelled));
         }
         if (clock::now() >= limit) co_return std::nullopt;
-        co_await arrived_.wait(limit);
+        if (!sealed) co_await arrived_.wait(limit);
     }
 }
 
-std::optional<watch_subscription::step> watch_subscription::take() {
+/// What the first of the queue can be opened with; none: `limit` or a cancellation came first.
+asio::awaitable<std::optional<sealer::opener>> watch_subscription::keys_of_first(clock::time_point limit) {
+    for (;;) {
+        auto* first = queue_.empty() ? nullptr : std::get_if<batch>(&queue_.front());
+        const std::set<std::string> wanted = first ? values(first->events).key_ids() : std::set<std::string>();
+        sealer::opener with = co_await sealer_->at_hand(wanted, limit);
+        if (!with.complete) co_return std::nullopt;
+        // Meanwhile the batch may have grown.
+        first = queue_.empty() ? nullptr : std::get_if<batch>(&queue_.front());
+        if (!first || values(first->events).key_ids() == wanted) co_return with;
+    }
+}
+
+std::optional<watch_subscription::step> watch_subscription::take(const sealer::opener* with) {
     std::optional<step> first;
     if (!queue_.empty()) {
         first = std::move(queue_.front());
         queue_.pop_front();
         if (auto* b = std::get_if<batch>(&*first)) {
             bytes_ -= weight(b->events);
+            if (with) sealer_->open(*core_, values(b->events), *with);
             keys_.from_etcd(b->events);
         }
     } else if (probed_) {

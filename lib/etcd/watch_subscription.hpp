@@ -78,11 +78,13 @@ public:
     void on_probed(const response_header& header, clock::time_point sent, std::optional<policy::look> look = std::nullopt);
 
 private:
-    std::optional<step> take();
+    asio::awaitable<std::optional<sealer::opener>> keys_of_first(clock::time_point limit);
+    std::optional<step> take(const sealer::opener* with);
     void push(step s);
 
     std::shared_ptr<client_core> core_;
     policy::key_space keys_;
+    std::shared_ptr<sealer> sealer_;
     key_range range_;                   // as etcd knows it; what goes to the owner is as the view does
     watch_options options_;
     transport::condition arrived_;

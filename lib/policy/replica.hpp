@@ -31,6 +31,10 @@ public:
     bool unchanged(const look& seen) const noexcept {
         return seen.after == known_ && !seen.changed && seen.count == static_cast<std::int64_t>(keys_.size());
     }
+    /// What is held of this key is not good: a reload brings it whatever its revision.
+    void doubt(const std::string& key) {
+        if (const auto at = keys_.find(key); at != keys_.end()) at->second = 0;
+    }
     /// etcd's content at this revision is this one, although nothing happened to it since revision().
     void unchanged_until(revision_t revision) noexcept { known_ = std::max(known_, revision); }
 

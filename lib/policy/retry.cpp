@@ -35,6 +35,7 @@ bool member_is_unfit(const error_code& code) noexcept {
             case grpc_errc::unknown:             // 3.4 says so for a deadline without a leader
             case grpc_errc::deadline_exceeded:
             case grpc_errc::internal:            // "server closed the stream without sending trailers"
+            case grpc_errc::resource_exhausted:  // 429 without etcd's words: a proxy that limits the rate
             case grpc_errc::unavailable: return true;
             default: return false;
         }
@@ -46,6 +47,15 @@ bool member_is_unfit(const error_code& code) noexcept {
             case errc::deadline_exceeded:
             case errc::connection_closed:
             case errc::protocol_mismatch:
+            case errc::certificate_expired:      // of this member; another may have a better one
+            case errc::certificate_not_yet_valid:
+            case errc::certificate_wrong_host:
+            case errc::certificate_self_signed:
+            case errc::unknown_authority:
+            case errc::certificate_refused:
+            case errc::client_certificate_required:
+            case errc::client_certificate_refused:
+            case errc::tls_version_refused:
             case errc::gateway_disabled:
             case errc::malformed_response:
             case errc::unexpected_status:
@@ -63,11 +73,13 @@ bool ran_out_of_time(const error_code& code) noexcept {
 
 bool surely_not_executed(stage how_far, const error_code& code) noexcept {
     if (how_far == stage::not_sent) return true;
+    // With TLS 1.3 the request is on its way before the server has looked at the certificate; it does not read on.
+    if (code == errc::client_certificate_required || code == errc::client_certificate_refused) return true;
     if (how_far == stage::sent) return false;
     // Refused before proposing; see docs/gateway.md for how each was found out.
     if (code == server_errc::no_leader || code == server_errc::too_many_requests
         || code == server_errc::not_supported_for_learner || code == server_errc::leader_changed
-        || code == errc::gateway_disabled || token_was_refused(code))
+        || code == grpc_errc::resource_exhausted || code == errc::gateway_disabled || token_was_refused(code))
         return true;
     // A follower passes a promotion on again and again: this may be the answer to a second one, the first having worked.
     if (code == server_errc::learner_not_ready || code == server_errc::member_not_learner) return false;

@@ -30,8 +30,9 @@ inline constexpr words<observer::kind, 3> observer_kinds{{{observer::kind::watch
 inline constexpr words<sight::kind, 8> sight_kinds{{{sight::kind::started, "started"}, {sight::kind::batch, "batch"},
     {sight::kind::bookmark, "bookmark"}, {sight::kind::snapshot, "snapshot"}, {sight::kind::resync, "resync"},
     {sight::kind::live, "live"}, {sight::kind::stale, "stale"}, {sight::kind::ended, "ended"}}};
-inline constexpr words<mirror_step::reason, 4> reasons{{{mirror_step::reason::none, "none"}, {mirror_step::reason::compacted, "compacted"},
-    {mirror_step::reason::store_replaced, "store_replaced"}, {mirror_step::reason::repaired, "repaired"}}};
+inline constexpr words<mirror_step::reason, 5> reasons{{{mirror_step::reason::none, "none"}, {mirror_step::reason::compacted, "compacted"},
+    {mirror_step::reason::store_replaced, "store_replaced"}, {mirror_step::reason::repaired, "repaired"},
+    {mirror_step::reason::key_missing, "key_missing"}}};
 inline constexpr words<event::kind, 2> event_kinds{{{event::kind::put, "put"}, {event::kind::erase, "delete"}}};
 
 }  // namespace dynconf::testing::file_words

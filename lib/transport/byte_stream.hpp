@@ -1,5 +1,7 @@
 #pragma once
 
+#include <dynconf/error.hpp>
+
 #include "transport/await.hpp"
 
 #include <boost/asio/any_completion_handler.hpp>
@@ -26,6 +28,9 @@ public:
     virtual void async_write_some(asio::const_buffer, handler) = 0;
     /// Hard and at once: no TLS farewell, no waiting. Operations under way end with operation_aborted.
     virtual void close() noexcept = 0;
+    /// What it means that the stream failed with `ec`: the code to report and words for it. For an end before the first byte
+    /// of an answer the words say what may be behind it.
+    virtual error explain(const boost::system::error_code& ec) const { return {ec, "plain http to a TLS port?"}; }
     /// Connected, and the peer has not begun to close. To be asked while idle, before a request goes out.
     virtual bool alive() noexcept = 0;
 

@@ -42,7 +42,7 @@ std::shared_ptr<connector> make_connector(const asio::any_io_executor& executor,
 
 socket_connector::socket_connector(asio::any_io_executor executor, const client_options& options)
     : executor_(std::move(executor)), connect_timeout_(options.connect_timeout), tls_timeout_(options.tls_timeout),
-      tls_options_(options.tls) {}
+      log_(options.log), tls_(options.tls, log_), verifies_(!options.tls.insecure_skip_verify) {}
 
 asio::awaitable<result<std::unique_ptr<byte_stream>>> socket_connector::connect(endpoint to, time_point due) {
     if (to.kind() == endpoint::scheme::unix_socket) co_return co_await connect_unix(to);
@@ -73,15 +73,20 @@ asio::awaitable<result<std::vector<tcp::endpoint>>> socket_connector::resolve(co
 }
 
 asio::awaitable<result<std::unique_ptr<byte_stream>>> socket_connector::connect_tcp(const endpoint& to, time_point due) {
-    if (to.uses_tls() && !tls_) {
-        auto made = tls_context::make(tls_options_);
-        if (!made) co_return made.error();
-        tls_ = std::move(*made);
+    std::shared_ptr<tls_context> tls;
+    if (to.uses_tls()) {
+        auto current = tls_.current();
+        if (!current) co_return current.error();
+        tls = std::move(*current);
+        if (!verifies_)
+            log_.write(log_level::warning, "tls_not_verified",
+                       "anybody may answer in place of " + to.to_string() + ": insecure_skip_verify is set", {{"endpoint", to.to_string()}}, clock::now());
     }
     auto addresses = co_await resolve(to, due);
     if (!addresses) co_return addresses.error();
 
     error last{errc::no_endpoint_available, "'" + to.host() + "' has no address"};
+    bool judged = false;   // one was there, and TLS said no: more worth telling than that another is not there
     for (const tcp::endpoint& address : *addresses) {
         tcp::socket socket(executor_);
         deadline limit(executor_, [&socket] {
@@ -92,20 +97,17 @@ asio::awaitable<result<std::unique_ptr<byte_stream>>> socket_connector::connect_
         auto [ec] = co_await socket.async_connect(address, as_result);
         limit.disarm();
         if (co_await was_cancelled()) co_return error{asio::error::operation_aborted, {}};
-        if (limit.expired()) {
-            last = {errc::deadline_exceeded, "connect"};
-            continue;
-        }
-        if (ec) {
-            last = {ec, "connect"};
+        if (limit.expired() || ec) {
+            if (!judged) last = {limit.expired() ? make_error_code(errc::deadline_exceeded) : ec, "connect"};
             continue;
         }
         tune(socket);
         if (!to.uses_tls()) co_return make_stream(std::move(socket));
-        auto secured = co_await tls_->handshake(std::move(socket), to.host(), within(tls_timeout_, due));
+        auto secured = co_await tls->handshake(std::move(socket), to.host(), within(tls_timeout_, due));
         if (secured) co_return secured;
         if (co_await was_cancelled()) co_return error{asio::error::operation_aborted, {}};
         last = secured.error();
+        judged = true;
     }
     co_return last;
 }

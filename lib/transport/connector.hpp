@@ -4,8 +4,9 @@
 #include <dynconf/error.hpp>
 #include <dynconf/options.hpp>
 
+#include "policy/event_log.hpp"
 #include "transport/byte_stream.hpp"
-#include "transport/tls.hpp"
+#include "transport/tls_reload.hpp"
 
 #include <chrono>
 #include <memory>
@@ -41,8 +42,9 @@ private:
     asio::any_io_executor executor_;
     std::chrono::milliseconds connect_timeout_;
     std::chrono::milliseconds tls_timeout_;
-    tls_options tls_options_;
-    std::shared_ptr<tls_context> tls_;   // made when first needed
+    policy::event_log log_;
+    tls_reload tls_;
+    bool verifies_;
 };
 
 }  // namespace dynconf::transport

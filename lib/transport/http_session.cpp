@@ -1,8 +1,9 @@
 #include "transport/http_session.hpp"
 
 #include "transport/deadline.hpp"
+#include "transport/socket_stream.hpp"
+#include "transport/wiping_allocator.hpp"
 
-#include <boost/asio/ssl/error.hpp>
 #include <boost/beast/core/buffers_range.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/error.hpp>
@@ -56,10 +57,8 @@ struct sink_body {
     };
 };
 
-bool is_end(const error_code& ec) {
-    return ec == asio::error::eof || ec == asio::error::connection_reset || ec == asio::error::broken_pipe
-        || ec == asio::ssl::error::stream_truncated || ec == http::error::partial_message
-        || ec == http::error::end_of_stream;
+bool ended(const error_code& ec) {
+    return is_end(ec) || ec == http::error::partial_message || ec == http::error::end_of_stream;
 }
 
 }  // namespace
@@ -74,13 +73,12 @@ struct http_session::impl {
         stream->close();
         broken = true;
         if (limit.expired()) return {errc::deadline_exceeded, got_bytes ? "the answer stopped half way" : "no answer"};
-        if (is_end(ec)) {
-            if (got_bytes) return {errc::connection_closed, {}};
-            if (exchanges <= 1 && request_left)
-                return {errc::connection_closed, "no answer came (plain http to a TLS port?)"};
-            return {errc::connection_closed, "no answer came"};
-        }
-        return {ec, {}};
+        error why = stream->explain(ec);
+        if (why.code != ec) return why;
+        if (!ended(ec)) return {ec, {}};
+        if (got_bytes) return {errc::connection_closed, {}};
+        const bool nothing_is_known = exchanges <= 1 && request_left && !why.detail.empty();
+        return {errc::connection_closed, "no answer came" + (nothing_is_known ? " (" + why.detail + ")" : "")};
     }
 
     error unreadable(const error_code& ec) {
@@ -128,7 +126,7 @@ struct http_session::impl {
 
     std::unique_ptr<byte_stream> stream;
     deadline limit;
-    beast::flat_buffer buffer;
+    beast::basic_flat_buffer<wiping_allocator<char>> buffer;   // tokens arrive in it
     response_sink* sink = nullptr;
     std::optional<http::response_parser<sink_body>> parser;
     unsigned exchanges = 0;

@@ -1,5 +1,8 @@
 #include "transport/socket_stream.hpp"
 
+#include <boost/asio/error.hpp>
+#include <boost/asio/ssl/error.hpp>
+
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -49,6 +52,11 @@ void tune(asio::ip::tcp::socket& socket) noexcept {
 #ifdef TCP_USER_TIMEOUT
     set(s, IPPROTO_TCP, TCP_USER_TIMEOUT, unacknowledged_milliseconds);
 #endif
+}
+
+bool is_end(const boost::system::error_code& ec) noexcept {
+    return ec == asio::error::eof || ec == asio::error::connection_reset || ec == asio::error::broken_pipe
+        || ec == asio::ssl::error::stream_truncated;
 }
 
 bool peer_is_there(int native_socket, bool quiet) noexcept {

@@ -12,6 +12,9 @@ namespace dynconf::transport {
 /// TCP_NODELAY, and TCP's own means against a dead host or a cut network: it is told within about 10 s.
 void tune(asio::ip::tcp::socket& socket) noexcept;
 
+/// The peer has ended the connection, in whatever way.
+bool is_end(const boost::system::error_code& ec) noexcept;
+
 /// Nothing to read but an end or a fault means that the peer is gone. `quiet`: bytes out of turn count as a fault.
 bool peer_is_there(int native_socket, bool quiet) noexcept;
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <dynconf/error.hpp>
-#include <dynconf/options.hpp>
+#include <dynconf/tls_options.hpp>
 
 #include "transport/byte_stream.hpp"
 
@@ -13,13 +13,17 @@
 
 namespace dynconf::transport {
 
-/// What every TLS connection of a client shares: whom to trust, and that HTTP/1.1 is spoken. TLS 1.2 at least.
+/// std::invalid_argument for options that can never work together.
+void require_usable(const tls_options& options);
+
+/// What TLS connections share: whom to trust, who the client is, and that HTTP/1.1 is spoken.
 class tls_context {
 public:
-    /// errc::unreadable_ca_file when the CA file yields no certificate.
+    /// Reads the files that the options name; see `set_trust` and `set_identity` for the errors.
     static result<std::shared_ptr<tls_context>> make(const tls_options& options);
 
-    /// Handshake as client of `host`, which the server's certificate has to name. The socket is consumed.
+    /// Handshake as client of `host`, which the server's certificate has to name unless the options say otherwise. The
+    /// socket is consumed.
     asio::awaitable<result<std::unique_ptr<byte_stream>>> handshake(asio::ip::tcp::socket socket, std::string host,
                                                                     std::chrono::steady_clock::time_point due);
 

@@ -60,6 +60,15 @@ error_code code_of_status(unsigned http_status) {
     }
 }
 
+/// The words, quoted, and what they do not say.
+std::string explained(const error_code& code, std::string_view words) {
+    std::string text = quote(words);
+    if (code == server_errc::client_certificate_name)
+        text += " (with authentication on, the gateway takes only client certificates without a CommonName, and a user's token"
+                " beside them)";
+    return text;
+}
+
 std::string_view hint(unsigned http_status) {
     switch (http_status) {
     case 421: return " (the server does not accept this host name: --host-whitelist)";
@@ -73,7 +82,7 @@ error classify_text(unsigned http_status, std::string_view body) {
     if (http_status == 404 && body.find("404 page not found") != std::string_view::npos)
         return {make_error_code(errc::gateway_disabled), quote(body)};
     if (http_status == 404 && quote(body) == unknown_path) return {make_error_code(errc::not_supported), quote(body)};
-    if (const auto code = code_of_words(body)) return {*code, quote(body)};
+    if (const auto code = code_of_words(body)) return {*code, explained(*code, body)};
     if (http_status == 200) {
         return {make_error_code(errc::malformed_response),
                 body.empty() ? "the body was empty" : quote("it starts with '" + quote(body, 160) + "'")};

@@ -13,13 +13,27 @@ std::string_view own_text(errc code) noexcept {
     switch (code) {
     case errc::invalid_argument: return "invalid argument";
     case errc::invalid_endpoint: return "not an endpoint";
-    case errc::unreadable_ca_file: return "the CA file cannot be read";
+    case errc::unreadable_ca: return "the accepted authorities cannot be read";
+    case errc::unreadable_certificate: return "the client certificate cannot be read";
+    case errc::unreadable_key: return "the key of the client certificate cannot be read";
+    case errc::wrong_key_password: return "the key of the client certificate is encrypted, and not with the given password";
+    case errc::key_mismatch: return "the key is not that of the client certificate";
     case errc::no_endpoint_available: return "no endpoint answers";
+    case errc::credentials_unavailable: return "no user name and password to log in with";
     case errc::discovery_failed: return "DNS names no endpoint";
     case errc::deadline_exceeded: return "the deadline of the operation has passed";
     case errc::connection_closed: return "the connection was closed before the answer was complete";
     case errc::protocol_mismatch:
         return "the server does not speak HTTP/1.1 here (TLS against plain, or a gRPC-only port?)";
+    case errc::certificate_expired: return "the server's certificate has expired";
+    case errc::certificate_not_yet_valid: return "the server's certificate is not yet valid (or the clock here is wrong)";
+    case errc::certificate_wrong_host: return "the server's certificate is for another host";
+    case errc::certificate_self_signed: return "the server's certificate is self-signed";
+    case errc::unknown_authority: return "the server's certificate is from no accepted authority";
+    case errc::certificate_refused: return "the server's certificate cannot be accepted";
+    case errc::client_certificate_required: return "the server requires a client certificate";
+    case errc::client_certificate_refused: return "the server does not accept the client certificate";
+    case errc::tls_version_refused: return "client and server accept no TLS version in common";
     case errc::gateway_disabled: return "the server does not offer etcd's JSON gateway (--enable-grpc-gateway)";
     case errc::not_supported: return "the server has no such call (an older etcd?)";
     case errc::malformed_response: return "not an answer of etcd";
@@ -36,6 +50,11 @@ std::string_view own_text(errc code) noexcept {
     case errc::not_acquired: return "held by others for as long as was to be waited";
     case errc::not_held: return "the lock or leadership is held no more";
     case errc::contended: return "others changed the keys each time the write was tried";
+    case errc::not_sealed: return "the value is not sealed";
+    case errc::unsupported_seal: return "the value is sealed in a way that this version does not know";
+    case errc::unknown_key_id: return "the value is sealed with a key that the ring does not have";
+    case errc::key_unavailable: return "the key provider failed";
+    case errc::seal_broken: return "the seal of the value is broken";
     case errc::schema_violation: return "the value violates its schema";
     case errc::required_missing: return "a required setting has no value";
     case errc::unknown_name: return "unknown name";

@@ -209,6 +209,7 @@ public:
 
 private:
     static constexpr std::size_t longest_name = 64;
+    static constexpr std::size_t room_for_a_secret = 4096;   // so that it does not move, and leave itself behind
 
     struct frame {
         const shape* fields;
@@ -276,6 +277,7 @@ private:
             if (wanted_ && (wanted_->kind == field_kind::bytes || wanted_->kind == field_kind::text)) {
                 destination_ = static_cast<std::string*>(wanted_->at(frames_.back().owner));
                 destination_->clear();
+                if (root_->secret) destination_->reserve(room_for_a_secret);
             }
         }
         if (!wanted_) return true;

@@ -56,7 +56,8 @@ message_reader::~message_reader() = default;
 
 bool message_reader::write(std::string_view piece) {
     impl& i = *impl_;
-    if (i.start.size() <= impl::quoted) i.start.append(piece.substr(0, impl::quoted + 1 - i.start.size()));
+    const std::size_t quoted = i.secret ? 0 : impl::quoted;   // one more, to know whether there was anything
+    if (i.start.size() <= quoted) i.start.append(piece.substr(0, quoted + 1 - i.start.size()));
     if (i.failure.failed()) return false;
     if (i.parser.done() || piece.empty()) return true;
     boost::system::error_code ec;

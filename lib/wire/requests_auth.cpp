@@ -17,9 +17,18 @@ result<void> check(std::initializer_list<text_member> members) {
     return {};
 }
 
+/// Room for the members, so that a growing text leaves no password behind.
+std::string room_for(std::initializer_list<text_member> members) {
+    std::size_t most = 2;
+    for (const auto& [name, value] : members) most += name.size() + 6 + 6 * value.size();
+    std::string out;
+    out.reserve(most);
+    return out;
+}
+
 result<std::string> texts(std::initializer_list<text_member> members) {
     if (const auto fit = check(members); !fit) return fit.error();
-    std::string out;
+    std::string out = room_for(members);
     json_object body(out);
     for (const auto& [name, value] : members) body.text(name, value);
     body.close();
@@ -34,7 +43,7 @@ result<std::string> with_password(std::string_view name, std::string_view passwo
 }  // namespace
 
 std::string authenticate_request(std::string_view name, std::string_view password) {
-    std::string out;
+    std::string out = room_for({{"name", name}, {"password", password}});
     json_object body(out);
     body.text("name", name);
     body.text("password", password);

@@ -32,6 +32,13 @@ export_etcds() {
     export PATH
 }
 
+# After export_etcds: leaves only one.
+only_newest_etcd() {
+    local binary
+    DYNCONF_ETCD=$(while read -r binary; do say "$(etcd_version "$binary") $binary"; done < <(list_etcds) | sort -V | tail -n 1 | cut -d' ' -f2-)
+    DYNCONF_ETCDS=$DYNCONF_ETCD
+}
+
 # free_ports N: below the range of outgoing connections, where a client that tries to reconnect while etcd is down could
 # be given etcd's own port, and connect to itself.
 free_ports() {

@@ -47,7 +47,7 @@ def subproject(args, project, compiler):
     env = dict(os.environ, CXX=shlex.join(compiler))
     run('meson', 'setup', work / 'build', work, '-Dcheck_subproject=true', '-Ddefault_library=static',
         '-Ddebug=false', '-Doptimization=0', '--force-fallback-for=dynconf', env=env)
-    run('meson', 'compile', '-C', work / 'build')
+    run('meson', 'compile', '-C', work / 'build', 'consumer')
     run(work / 'build' / 'consumer')
 
 

@@ -92,7 +92,7 @@ def events(root):
     root = pathlib.Path(root)
     said, told = {}, {}
     for source in root.glob('lib/**/*.cpp'):
-        for call in calls(source.read_text(), 'log'):
+        for call in calls(source.read_text(), '(?:log|write)'):
             event = re.search(r'log_level::\w+,\s*"(\w+)"', call)
             if event:
                 said.setdefault(event[1], set()).add(frozenset(re.findall(r'\{"(\w+)",', call)))

@@ -46,6 +46,7 @@ inline manager_options quick(bool strict = false) {
     o.client.backoff.first = 20ms;
     o.client.backoff.most = 200ms;
     o.client.slow_retry = 200ms;
+    o.log = log_file();
     o.look_up = [](const std::string& name) -> std::optional<std::string> {
         if (name == "HOST") return "env-host";
         return std::nullopt;

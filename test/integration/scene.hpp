@@ -6,6 +6,7 @@
 #include "support/etcd_admin.hpp"
 #include "support/etcd_process.hpp"
 #include "support/figures.hpp"
+#include "support/log_file.hpp"
 #include "support/run.hpp"
 #include "support/skip.hpp"
 
@@ -31,6 +32,7 @@ inline client_options hasty(std::vector<std::string> endpoints) {
     options.backoff.first = 20ms;
     options.backoff.most = 200ms;
     options.slow_retry = 200ms;
+    options.log = log_file();
     return options;
 }
 inline client_options hasty(const etcd_process& etcd) { return hasty(std::vector<std::string>(1, etcd.endpoint())); }

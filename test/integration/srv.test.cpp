@@ -1,10 +1,8 @@
-#include "integration/scene.hpp"
+#include "integration/tls_scene.hpp"
 
 #include "etcd/client_access.hpp"
 #include "etcd/client_core.hpp"
 #include "support/dns_responder.hpp"
-#include "support/scratch_dir.hpp"
-#include "support/test_ca.hpp"
 
 #include <dynconf/maintenance.hpp>
 
@@ -58,13 +56,6 @@ private:
 dns_srv at(const etcd_process& etcd, std::uint16_t priority) { return {priority, 0, etcd.port(), "localhost."}; }
 std::string by_name(const etcd_process& etcd, const char* scheme = "http") {
     return std::string(scheme) + "://localhost:" + std::to_string(etcd.port());
-}
-
-etcd_options with_certificate(const test_ca::issued& server) {
-    etcd_options options;
-    options.https = true;
-    options.flags = {"--cert-file=" + server.certificate, "--key-file=" + server.key};
-    return options;
 }
 
 }  // namespace

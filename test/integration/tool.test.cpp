@@ -1,8 +1,6 @@
-#include "integration/scene.hpp"
+#include "integration/tls_scene.hpp"
 
 #include "support/child_process.hpp"
-#include "support/scratch_dir.hpp"
-#include "support/test_ca.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -161,17 +159,52 @@ TEST_CASE("dynconf: https with an authority of one's own", "[tool]") {
     FOR_EACH_ETCD(binary);
     const scratch_dir files;
     test_ca ca(files.path(), "ca");
-    const auto server = ca.issue("IP:127.0.0.1");
-    etcd_options https;
-    https.https = true;
-    https.flags = {"--cert-file=" + server.certificate, "--key-file=" + server.key};
-    etcd_process etcd(binary, https);
+    etcd_process etcd(binary, with_certificate(ca.issue("IP:127.0.0.1")));
     CHECK(invoke({"--endpoints", etcd.endpoint(), "--cacert", ca.file(), "put", "k", "v"}).out == "OK\n");
     CHECK(invoke({"get", "k"}, {}, {"DYNCONF_ENDPOINTS=" + etcd.endpoint(), "DYNCONF_CACERT=" + ca.file()}).out
         == "k\nv\n");
     const program_output refused = invoke({"--endpoints", etcd.endpoint(), "get", "k"});
     CHECK(refused.status == 1);
     CHECK(refused.err.find("was not accepted") != std::string::npos);
+}
+
+TEST_CASE("dynconf: a client certificate, and no verification where that is asked for", "[tool]") {
+    FOR_EACH_ETCD(binary);
+    const scratch_dir files;
+    test_ca ca(files.path(), "ca");
+    etcd_process etcd(binary, with_certificate(ca.issue("DNS:elsewhere.example"), &ca));
+    const issued mine = ca.issue(subject());
+    const std::string sealed = (files.path() / "sealed.key").string();
+    openssl({"pkcs8", "-topk8", "-in", mine.key, "-out", sealed, "-passout", "pass:canary"});
+    const std::vector<std::string> base{"--endpoints", etcd.endpoint(), "--cacert", ca.file()};
+    const auto with = [&](std::vector<std::string> more, std::vector<std::string> environment = {}) {
+        more.insert(more.begin(), base.begin(), base.end());
+        more.insert(more.end(), {"put", "k", "v"});
+        return invoke(more, {}, environment);
+    };
+    const program_output refused = with({"--cert", mine.certificate, "--key", mine.key});
+    CHECK(refused.status == 1);
+    CHECK(refused.err.find("the server's certificate is for another host") != std::string::npos);
+    const program_output skipped = with({"--cert", mine.certificate, "--key", mine.key, "--insecure-skip-tls-verify"});
+    CHECK(skipped.out == "OK\n");
+    CHECK(skipped.err.find("dynconf: warning: anybody may answer in place of " + etcd.endpoint()) == 0);
+    const program_output nobody = with({"--insecure-skip-tls-verify"});
+    CHECK(nobody.status == 1);
+    CHECK(nobody.err.find("the server requires a client certificate") != std::string::npos);
+    const std::vector<std::string> environment{"DYNCONF_CERT=" + mine.certificate, "DYNCONF_KEY=" + sealed, "DYNCONF_INSECURE_SKIP_TLS_VERIFY=true"};
+    const program_output locked = with({}, environment);
+    CHECK(locked.status == 1);
+    CHECK(locked.err.find(sealed + "': no password was given") != std::string::npos);
+    std::vector<std::string> opened = environment;
+    opened.push_back("DYNCONF_KEY_PASSWORD=canary");
+    CHECK(with({}, opened).out == "OK\n");
+    opened.back() = "DYNCONF_KEY_PASSWORD=wrong";
+    const program_output wrong = with({}, opened);
+    CHECK(wrong.status == 1);
+    CHECK(wrong.err.find("and not with the given password") != std::string::npos);
+    const program_output half = with({"--key", mine.key});
+    CHECK(half.status == 2);
+    CHECK(half.err.find("a key without a certificate") != std::string::npos);
 }
 
 TEST_CASE("dynconf watch: ends cleanly by signal and when nobody reads any more", "[tool]") {

@@ -67,6 +67,40 @@ TEST_CASE("client: a thousand refusals at once fetch one new token", "[client][a
     }
 }
 
+TEST_CASE("client: a login that takes long is waited for as long as the member lives", "[client][auth]") {
+    fake_gateway gateway;
+    gateway.on(auth_path, [&](const auto&) {
+        return token_answer("late").once([&] { return gateway.count(status_path) >= 4; });
+    });
+    gateway.on(range_path, [](const auto&) { return json(range_body(5)); });
+    client_options o = with_user(options_for({gateway.url()}));
+    o.request_timeout = 400ms;   // four signs of life, one after half of that each, take twice as long
+    with_client(o, [](client& c) -> asio::awaitable<void> {
+        kv store(c);
+        co_await read_once(store);
+    });
+    CHECK(gateway.count(auth_path) == 1);
+    CHECK(gateway.count(range_path) == 1);
+}
+
+TEST_CASE("client: a login that gets neither an answer nor a sign of life goes to the next member", "[client][auth]") {
+    fake_gateway silent, well;
+    const auto never = [](const auto&) { return json("{}").once([] { return false; }); };
+    silent.on(auth_path, never);
+    silent.on(status_path, never);
+    well.on(auth_path, [](const auto&) { return token_answer("token"); });
+    well.on(range_path, [](const auto&) { return json(range_body(5)); });
+    client_options o = with_user(options_for({silent.url(), well.url()}));
+    o.request_timeout = 400ms;
+    with_client(o, [](client& c) -> asio::awaitable<void> {
+        kv store(c);
+        co_await read_once(store);
+    });
+    CHECK(silent.count(auth_path) == 1);
+    CHECK(well.count(auth_path) == 1);
+    CHECK(silent.count(range_path) == 0);   // it is left out
+}
+
 TEST_CASE("client: a write that was refused for its token is sent again", "[client][auth]") {
     fake_gateway gateway;
     token_keeper keeper;

@@ -9,7 +9,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
-from private_etcd import Etcd, Program, b64, check, free_ports, require_etcd, wait_until  # noqa: E402
+from private_etcd import Authority, Etcd, Program, b64, check, free_ports, require_etcd, wait_until  # noqa: E402
 
 
 def quickstart(program):
@@ -349,8 +349,46 @@ def cluster(program):
         check(copy.stat().st_size == size, 'the size of the snapshot')
 
 
+def tls(program):
+    with tempfile.TemporaryDirectory() as folder:
+        authority = Authority(folder)
+        certificate, key = authority.issue('client', 'key-canary')
+        with Etcd(authority) as etcd:
+            etcd.enable_auth('login-canary')
+            etcd.put('/tls/greeting', 'hello')
+            env = {'EtcdSettings__HostName': etcd.endpoint, 'EtcdSettings__UserName': 'root',
+                   'EtcdSettings__Password': 'login-canary', 'KEY_PASSWORD': 'key-canary'}
+            with Program(program, authority.certificate, certificate, key, env=env) as sample:
+                sample.expect("^the system's authorities: .*from no accepted authority")
+                sample.expect('^no certificate: .*the server requires a client certificate')
+                sample.expect('^no password of the key: .*client.key.*no password was given')
+                sample.expect('^no user: .*permission denied')
+                sample.expect("^another host: .*'another.example' was not accepted")
+                sample.expect('^all of it: works$')
+                sample.expect(f'^following at {etcd.endpoint}$')
+                good = certificate.read_bytes()
+
+                def restarted(content):
+                    replaced = certificate.with_suffix('.new')
+                    replaced.write_bytes(content)
+                    replaced.rename(certificate)
+                    etcd.kill()
+                    etcd.start()
+
+                restarted(b'garbage')
+                sample.expect('^tls_files_refused: .*client.pem', 30)
+                sample.expect('^following at', 30)
+                restarted(good)
+                sample.expect('^tls_files_read: ', 30)
+                sample.expect('^following at', 30)
+                etcd.put('/tls/greeting', 'hello again')
+                sample.expect('^/tls/greeting = hello again$')
+                sample.stop()
+            check(not any('canary' in line for line in sample.lines), 'a secret was printed')
+
+
 def main():
-    samples = [quickstart, control_unit, local_env, custom_schema, http_service, kv, txn, bulk, watch, lease, lock, election, cluster]
+    samples = [quickstart, control_unit, local_env, custom_schema, http_service, kv, txn, bulk, watch, lease, lock, election, cluster, tls]
     name, program = sys.argv[1:]
     run = {f.__name__: f for f in samples}[name]
     require_etcd()

@@ -169,8 +169,7 @@ private:
                 see({.what = batch.events.empty() ? sight::kind::bookmark : sight::kind::batch, .at = stage_.now(), .revision = batch.revision, .events = std::move(batch.events)});
                 continue;
             }
-            // A 429 whose words were lost on the way may be a refusal for good, and ends a watch.
-            if (ec == errc::history_lost || ec == grpc_errc::resource_exhausted) {
+            if (ec == errc::history_lost) {
                 reached_.live = false;
                 co_return true;
             }

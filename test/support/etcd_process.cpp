@@ -81,8 +81,8 @@ std::uint16_t free_port() {
     throw std::runtime_error("no free port on loopback");
 }
 
-std::string url(const char* scheme, std::uint16_t port) {
-    return std::string(scheme) + "://127.0.0.1:" + std::to_string(port);
+std::string url(const char* scheme, std::uint16_t port, const std::string& host = "127.0.0.1") {
+    return std::string(scheme) + "://" + host + ":" + std::to_string(port);
 }
 
 etcd_process::member alone() {
@@ -207,7 +207,7 @@ etcd_process::etcd_process(const etcd_binary& binary, member self, etcd_options 
     if (options_.https) metrics_port_ = free_port();
 }
 
-std::string etcd_process::endpoint() const { return url(options_.https ? "https" : "http", self_.client_port); }
+std::string etcd_process::endpoint() const { return url(options_.https ? "https" : "http", self_.client_port, options_.host); }
 
 std::vector<std::string> etcd_process::command_line() const {
     const std::string client = endpoint();
@@ -303,19 +303,21 @@ raw_answer etcd_process::raw(
     return exchange(self_.client_port, request, limit);
 }
 
+std::string etcd_process::metrics() const { return exchange(self_.client_port, "GET /metrics HTTP/1.0\r\n\r\n", 10s).body; }
+
 double etcd_process::metric(std::string_view name) const {
-    const std::string all = exchange(self_.client_port, "GET /metrics HTTP/1.0\r\n\r\n", 10s).body;
+    const std::string all = metrics();
     const std::string start = "\n" + std::string(name) + " ";
     const auto at = all.find(start);
     if (at == std::string::npos) throw std::runtime_error("etcd " + version() + " has no metric " + std::string(name));
     return std::stod(all.substr(at + start.size(), 32));
 }
 
-etcd_cluster::etcd_cluster(const etcd_binary& binary, unsigned size, const etcd_options& options) {
+etcd_cluster::etcd_cluster(const etcd_binary& binary, const std::vector<etcd_options>& options) {
     for (unsigned tries = 1;; ++tries) {
         std::vector<etcd_process::member> plan;
         std::string everyone;
-        for (unsigned i = 0; i < size; ++i) {
+        for (std::size_t i = 0; i < options.size(); ++i) {
             etcd_process::member m;
             m.name = "m" + std::to_string(i);
             m.client_port = free_port();
@@ -326,7 +328,7 @@ etcd_cluster::etcd_cluster(const etcd_binary& binary, unsigned size, const etcd_
         members_.clear();
         for (etcd_process::member& m : plan) {
             m.initial_cluster = everyone;
-            members_.push_back(std::make_unique<etcd_process>(binary, m, options));
+            members_.push_back(std::make_unique<etcd_process>(binary, m, options[members_.size()]));
             members_.back()->launch();
         }
         try {

@@ -35,6 +35,7 @@ struct raw_answer {
 struct etcd_options {
     std::vector<std::string> flags;  ///< Further flags, as "--auth-token-ttl=1".
     bool https = false;              ///< The client URL's scheme; the flags name certificate and key.
+    std::string host = "127.0.0.1";  ///< The client URL's host: an address of the loopback.
 };
 
 /// One etcd member on loopback ports of its own, with data and log in a scratch directory. Blocking throughout. Use it
@@ -90,6 +91,8 @@ public:
 
     /// A value that it tells of itself under /metrics, as "etcd_debugging_mvcc_watcher_total". Not for https.
     double metric(std::string_view name) const;
+    /// All of them, as Prometheus reads them.
+    std::string metrics() const;
 
 private:
     std::vector<std::string> command_line() const;
@@ -106,7 +109,10 @@ private:
 /// Members that form one cluster, started and healthy.
 class etcd_cluster {
 public:
-    etcd_cluster(const etcd_binary& binary, unsigned size, const etcd_options& options = {});
+    etcd_cluster(const etcd_binary& binary, unsigned size, const etcd_options& options = {})
+        : etcd_cluster(binary, std::vector<etcd_options>(size, options)) {}
+    /// Each with its own.
+    etcd_cluster(const etcd_binary& binary, const std::vector<etcd_options>& options);
 
     std::size_t size() const noexcept { return members_.size(); }
     etcd_process& operator[](std::size_t i) noexcept { return *members_[i]; }

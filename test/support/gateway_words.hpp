@@ -1,6 +1,7 @@
 #pragma once
 
 #include "support/fake_gateway.hpp"
+#include "support/log_file.hpp"
 #include "wire/base64.hpp"
 
 #include <dynconf/options.hpp>
@@ -100,6 +101,7 @@ inline client_options options_for(std::vector<std::string> endpoints) {
     o.backoff.first = std::chrono::milliseconds(1);
     o.backoff.most = std::chrono::milliseconds(4);
     o.slow_retry = std::chrono::milliseconds(5);
+    o.log = log_file();
     return o;
 }
 

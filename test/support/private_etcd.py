@@ -12,6 +12,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -49,10 +50,47 @@ def free_ports(count):
         return [s.getsockname()[1] for s in sockets]
 
 
-class Etcd:
-    """Use with `with`. kill() and start() keep ports and data."""
+def openssl(*arguments):
+    subprocess.run(['openssl', *map(str, arguments)], check=True, stdin=subprocess.DEVNULL, capture_output=True)
 
-    def __init__(self):
+
+class Authority:
+    """A certificate authority of the test's own; its files are in `folder`."""
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        self.certificate, self.key = self.folder / 'ca.pem', self.folder / 'ca.key'
+        openssl('req', '-x509', *self.new_key, '-subj', '/O=test authority', '-days', 30, '-keyout', self.key, '-out', self.certificate)
+
+    new_key = ('-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes')
+
+    def issue(self, name, password=None):
+        """A certificate for 127.0.0.1 and its key: NAME.pem and NAME.key."""
+        made = [self.folder / f'{name}.{end}' for end in ('pem', 'key', 'csr', 'ext')]
+        certificate, key, request, extensions = made
+        openssl('req', *self.new_key, '-subj', '/O=test', '-keyout', key, '-out', request)
+        extensions.write_text('subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n')
+        openssl('x509', '-req', '-in', request, '-CA', self.certificate, '-CAkey', self.key, '-CAcreateserial', '-days', 30,
+                '-extfile', extensions, '-out', certificate)
+        if password:
+            openssl('pkcs8', '-topk8', '-in', key, '-out', f'{key}.encrypted', '-passout', f'pass:{password}')
+            os.replace(f'{key}.encrypted', key)
+        return certificate, key
+
+
+class Etcd:
+    """Use with `with`. kill() and start() keep ports and data. With an `authority` it speaks TLS and asks for certificates."""
+
+    def __init__(self, authority=None):
+        self.flags = []
+        self.scheme, self.tls, self.root, self.token = 'http', None, None, None
+        if authority:
+            certificate, key = authority.issue('server')
+            self.scheme = 'https'
+            self.flags = ['--cert-file', str(certificate), '--key-file', str(key), '--client-cert-auth',
+                          '--trusted-ca-file', str(authority.certificate)]
+            self.tls = ssl.create_default_context(cafile=authority.certificate)
+            self.tls.load_cert_chain(certificate, key)
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix='dynconf-etcd-'))
         self.process = None
         self.ports = None
@@ -77,7 +115,7 @@ class Etcd:
 
     @property
     def endpoint(self):
-        return f'http://127.0.0.1:{self.ports[0]}'
+        return f'{self.scheme}://127.0.0.1:{self.ports[0]}'
 
     def start(self):
         client, peer = self.endpoint, f'http://127.0.0.1:{self.ports[1]}'
@@ -85,10 +123,13 @@ class Etcd:
             self.process = subprocess.Popen(
                 [etcd_binary(), '--name', 'private', '--data-dir', str(self.directory / 'data'), '--logger', 'zap',
                  '--log-level', 'warn', '--listen-client-urls', client, '--advertise-client-urls', client,
-                 '--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', f'private={peer}'],
+                 '--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', f'private={peer}',
+                 *self.flags],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
             wait_until('etcd answers', self.healthy, 20)
+            if self.root:
+                self.log_in()
         except AssertionError:
             self.kill()
             raise
@@ -98,7 +139,7 @@ class Etcd:
             log = (self.directory / 'log').read_text(errors='replace')
             raise AssertionError(f'etcd ended with {self.process.returncode}: {log[-500:]}')
         try:
-            with urllib.request.urlopen(self.endpoint + '/health', timeout=2) as answer:
+            with urllib.request.urlopen(self.endpoint + '/health', timeout=2, context=self.tls) as answer:
                 return json.load(answer).get('health') == 'true'
         except OSError:
             return False
@@ -112,8 +153,24 @@ class Etcd:
 
     def call(self, path, body):
         request = urllib.request.Request(self.endpoint + path, json.dumps(body).encode())
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        if self.token:
+            request.add_header('Authorization', self.token)
+        with urllib.request.urlopen(request, timeout=10, context=self.tls) as answer:
             return json.load(answer)
+
+    def enable_auth(self, password):
+        """With the user root, who makes the further calls."""
+        self.root = {'name': 'root', 'password': password}
+        self.call('/v3/auth/user/add', self.root)
+        self.call('/v3/auth/role/add', {'name': 'root'})
+        self.call('/v3/auth/user/grant', {'user': 'root', 'role': 'root'})
+        self.call('/v3/auth/enable', {})
+        self.log_in()
+
+    def log_in(self):
+        """A token does not outlive a restart."""
+        self.token = None
+        self.token = self.call('/v3/auth/authenticate', self.root)['token']
 
     def put(self, key, value):
         self.call('/v3/kv/put', {'key': b64(key), 'value': b64(value)})

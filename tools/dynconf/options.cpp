@@ -23,6 +23,9 @@ struct raw_options {
     std::optional<std::string> user;
     std::optional<std::string> password;
     std::string ca_file;
+    std::string cert_file;
+    std::string key_file;
+    bool insecure_skip_tls_verify = false;
     std::int64_t command_timeout_ms = 10'000;
     std::int64_t dial_timeout_ms = 3'000;
     std::optional<std::int64_t> max_staleness_ms;
@@ -66,6 +69,14 @@ client_options client_options_of(const raw_options& raw, bool lasting) {
     options.discovery.srv_name = raw.srv_name;
     options.auth = credentials_of(raw);
     options.tls.ca_file = raw.ca_file;
+    options.tls.cert_file = raw.cert_file;
+    options.tls.key_file = raw.key_file;
+    options.tls.insecure_skip_verify = raw.insecure_skip_tls_verify;
+    if (raw.insecure_skip_tls_verify)
+        options.log = [](const log_record& r) {
+            if (r.event == "tls_not_verified") std::cerr << "dynconf: warning: " + r.text + '\n';
+        };
+    if (!raw.cert_file.empty() && variable("DYNCONF_KEY_PASSWORD")) options.tls.key_password_env = "DYNCONF_KEY_PASSWORD";
     options.connect_timeout = options.tls_timeout = std::chrono::milliseconds(raw.dial_timeout_ms);
     if (lasting) {
         options.backoff.most = std::chrono::seconds(5);  // somebody is looking
@@ -130,6 +141,12 @@ std::variant<request, exit_code> parse_command_line(int argc, const char* const*
         "Better in the environment, where other users do not see it (Env:DYNCONF_PASSWORD)");
     app.add_option("--cacert", raw.ca_file, "PEM file of the accepted authorities; without it the system's")
         ->envname("DYNCONF_CACERT");
+    app.add_option("--cert", raw.cert_file, "The client certificate: PEM or PKCS#12")->envname("DYNCONF_CERT");
+    app.add_option("--key", raw.key_file, "Its key, where the certificate's file does not have it; the password of an encrypted one is in DYNCONF_KEY_PASSWORD")
+        ->envname("DYNCONF_KEY");
+    app.add_flag("--insecure-skip-tls-verify", raw.insecure_skip_tls_verify,
+        "Anybody may answer in etcd's place: its certificate is not looked at")
+        ->envname("DYNCONF_INSECURE_SKIP_TLS_VERIFY");
     add_duration(app, "--command-timeout", raw.command_timeout_ms,
         "A command with all its tries, 10s by default; not for watch");
     add_duration(app, "--dial-timeout", raw.dial_timeout_ms, "Each try to connect, 3s by default");

@@ -58,6 +58,7 @@ std::string_view name_of(mirror_step::reason why) noexcept {
         case mirror_step::reason::compacted: return "compacted";
         case mirror_step::reason::store_replaced: return "store_replaced";
         case mirror_step::reason::repaired: return "repaired";
+        case mirror_step::reason::key_missing: return "key_missing";
     }
     return {};
 }

@@ -127,6 +127,12 @@ template <> struct coercion<std::string> : detail::coercion_sources<std::string>
     static constexpr std::string_view expected() noexcept { return "a text"; }
 };
 
+template <> struct coercion<secret> : detail::coercion_sources<secret> {
+    using coercion_sources::from;
+    static result<secret> from(std::string_view text, quoting = quoting::shown) { return secret(text); }
+    static constexpr std::string_view expected() noexcept { return "a text"; }
+};
+
 template <> struct coercion<std::vector<std::string>> : detail::coercion_sources<std::vector<std::string>> {
     using coercion_sources::from;
     static result<std::vector<std::string>> from(std::string_view text, quoting quote = quoting::shown) {

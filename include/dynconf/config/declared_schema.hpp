@@ -25,7 +25,7 @@ namespace dynconf {
 struct setting_source {
     std::string_view etcd = {};         ///< Key below the prefix; with a '/' in front, absolute. Empty: not in etcd.
     std::string_view env = {};          ///< Environment variable. Empty: none.
-    bool secret = false;                ///< See setting_traits.
+    bool secret = false;                ///< See setting_traits. A member of the type `secret` always is.
     std::string_view description = {};  ///< See setting_traits.
 };
 
@@ -155,6 +155,7 @@ private:
         declaration made;
         made.fallback = std::move(fallback);
         made.traits.required = required;
+        made.traits.secret = std::is_same_v<T, secret> || std::is_same_v<T, std::optional<secret>>;
         made.traits.expected = coercion<T>::expected();
         for (const auto& rule : rules) made.traits.expected += ", " + rule.words();
         made.parse = [rules](std::string_view text, quoting quote) -> result<value> {

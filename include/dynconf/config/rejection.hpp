@@ -11,7 +11,8 @@ namespace dynconf {
 struct rejection {
     std::string name;         ///< The setting.
     std::string key;          ///< The etcd key, or the environment variable; empty when it has none.
-    error reason;             ///< `schema_violation` or `required_missing`; holds no secret.
+    /// `schema_violation` or `required_missing`; of a sealed view also what key_value::unreadable says. Holds no secret.
+    error reason;
     revision_t revision = 0;  ///< etcd's revision of the refused write; 0 when it is not from etcd.
 };
 

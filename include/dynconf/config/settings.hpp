@@ -2,6 +2,7 @@
 
 #include <dynconf/config/environment.hpp>
 #include <dynconf/detail/export.hpp>
+#include <dynconf/secret.hpp>
 
 #include <chrono>
 #include <optional>
@@ -19,18 +20,26 @@ namespace dynconf {
 /// | endpoints | EtcdSettings__HostName | one or more between commas; "http://" and ":2379" are filled in |
 /// | username | EtcdSettings__UserName | used together with a password only |
 /// | password | EtcdSettings__Password | used together with a username only |
+/// | password_file | EtcdSettings__PasswordFile | a file with the password, read again when etcd refuses it; `password` wins |
 /// | root_key | EtcdSettings__RootKey | the root of all keys |
 /// | ca_cert_path | EtcdSettings__CaCertPath | for https; not set: the system's store |
+/// | cert_path | EtcdSettings__CertPath | the client certificate for https, see `tls_options::cert_file` |
+/// | key_path | EtcdSettings__KeyPath | its key; not set: in the certificate's file |
+/// | key_password | EtcdSettings__KeyPassword | of an encrypted key |
 /// | dev | EtcdSettings__Dev | "true" in any case puts "/dev" in front of the root; all else is false |
 /// | use_local_config | USE_LOCAL_CONFIG | "true" in any case: values come from the environment, etcd is not asked |
 ///
-/// There is no operator<<: nothing prints the password.
+/// There is no operator<<: nothing prints the passwords.
 struct settings {
     std::optional<std::vector<std::string>> endpoints;
     std::optional<std::string> username;
-    std::optional<std::string> password;
+    std::optional<secret> password;
+    std::optional<std::string> password_file;
     std::optional<std::string> root_key;
     std::optional<std::string> ca_cert_path;
+    std::optional<std::string> cert_path;
+    std::optional<std::string> key_path;
+    std::optional<secret> key_password;
     std::optional<bool> dev;
     std::optional<bool> use_local_config;
 

@@ -2,6 +2,7 @@
 
 #include <dynconf/detail/export.hpp>
 #include <dynconf/error.hpp>
+#include <dynconf/secret.hpp>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -220,6 +221,15 @@ template <> struct value_traits<std::string_view> {
     static value write(std::string_view s) { return value::from_storage(std::string(s)); }
     static result<std::string_view> read(const value& v) {
         if (const auto* s = v.if_string()) return std::string_view(*s);
+        return detail::mismatch(v, "text");
+    }
+};
+
+/// Text that whoever reads it cannot print by accident.
+template <> struct value_traits<secret> {
+    static value write(const secret& s) { return value::from_storage(std::string(s.reveal())); }
+    static result<secret> read(const value& v) {
+        if (const auto* s = v.if_string()) return secret(*s);
         return detail::mismatch(v, "text");
     }
 };

@@ -17,6 +17,7 @@ struct call_origin {
 
     std::shared_ptr<etcd::client_core> core;
     std::string prefix;                                 ///< See client::within.
+    std::shared_ptr<etcd::sealer> sealer;               ///< See client::sealed; null: values are as etcd has them.
     std::optional<std::chrono::milliseconds> timeout;   ///< None: client_options::total_timeout.
 };
 

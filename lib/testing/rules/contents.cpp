@@ -65,6 +65,7 @@ std::string unfounded(const judged& run, const sight& s, std::optional<revision_
         }
         case mirror_step::reason::store_replaced: return "the store was not replaced";   // a history is of one
         case mirror_step::reason::repaired: return "the watch had lost something";
+        case mirror_step::reason::key_missing: return "nothing is sealed here";
         case mirror_step::reason::none: break;
     }
     return "for no reason";

@@ -136,6 +136,33 @@ TEST_CASE("loads and events take one path from text to value, once for each text
     CHECK(s->asked == std::map<std::string, int>{{"a", 3}, {"b", 1}});
 }
 
+TEST_CASE("a value that could not be opened is refused, whatever the schema takes", "[content]") {
+    content c = made_of(closed_schema());
+    key_value broken = pair("/app/Host", "", 12);   // the schema takes any text for it
+    broken.unreadable = errc::seal_broken;
+
+    SECTION("the last good one stays") {
+        const auto before = c.load({}, good, 9).next;
+        event e;
+        e.kv = broken;
+        for (const auto& out : {c.apply(before, {e}, 12), c.load(before, {broken, good[1]}, 12)}) {
+            REQUIRE(out.rejected.size() == 1);
+            CHECK(out.rejected[0].name == "host");
+            CHECK(out.rejected[0].key == "/app/Host");
+            CHECK(out.rejected[0].reason.code == errc::seal_broken);
+            CHECK(out.rejected[0].revision == 12);
+            CHECK(out.next.get<std::string>("host").value() == "db1");
+            CHECK(out.next.info("host") == provenance{origin::etcd, 3});
+        }
+    }
+    SECTION("before there was one: the default, or none") {
+        const auto out = c.load({}, {broken}, 12);
+        CHECK(out.rejected.size() == 1);
+        CHECK(out.next.find("host")->is_null());
+        CHECK(std::count(out.missing.begin(), out.missing.end(), "host") == 0);
+    }
+}
+
 TEST_CASE("a refused value keeps the last good one and is reported with key, reason and revision", "[content]") {
     content c = made_of(closed_schema());
     const auto before = c.load({}, good, 9).next;

@@ -92,6 +92,33 @@ const std::vector<event> good{put("/app/Host", "db1", 3), put("/app/Port", "81",
 
 }  // namespace
 
+TEST_CASE("kept: of an unreadable value nothing is kept, and nobody goes on from there", "[content][cache]") {
+    process p;
+    p.load(good, 9);
+    event broken = put("/app/Host", "", 10);
+    broken.kv.unreadable = errc::seal_broken;
+    event new_one = broken;
+    new_one.kv.key = "/app/Other";
+    p.apply({broken, new_one}, 10);
+    CHECK(p.shown() == "db1:81 refused 1");
+    process r = p.restarted();
+    CHECK(r.shown() == "db1:81 refused 0");
+    CHECK(r.known() == strings{"/app/Foreign=x@5", "/app/Host=db1@3", "/app/Port=81@4"});
+    CHECK(r.kept.known().cluster_id == 0);
+
+    SECTION("until they were read") {
+        p.apply({put("/app/Host", "db2", 11), erased("/app/Other", 11)}, 11);
+        CHECK(p.restarted().kept.known().cluster_id == 7);
+    }
+    SECTION("a whole load finds them as they are") {
+        p.load({broken, good[1]}, 12);
+        CHECK(p.restarted().shown() == "db1:81 refused 0");
+        CHECK(p.restarted().kept.known().cluster_id == 0);
+        p.load(good, 13);
+        CHECK(p.restarted().kept.known().cluster_id == 7);
+    }
+}
+
 TEST_CASE("kept: a restart serves what was there, with all keys for the source to go on from", "[content][cache]") {
     process p;
     p.load(good, 9);

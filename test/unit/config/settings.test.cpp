@@ -22,7 +22,8 @@ const std::map<std::string, std::string> full{
     {"EtcdSettings__HostName", "https://h1:1234, h2"}, {"EtcdSettings__UserName", "svc"},
     {"EtcdSettings__Password", "canary"},              {"EtcdSettings__RootKey", "/root"},
     {"EtcdSettings__CaCertPath", "/ca.pem"},           {"EtcdSettings__Dev", "True"},
-    {"USE_LOCAL_CONFIG", "TRUE"}};
+    {"EtcdSettings__CertPath", "/cert.pem"},           {"EtcdSettings__KeyPath", "/cert.key"},
+    {"EtcdSettings__KeyPassword", "another canary"},   {"USE_LOCAL_CONFIG", "TRUE"}};
 
 template <class T> concept printable = requires(std::ostream& out, const T& t) { out << t; };
 static_assert(!printable<settings>, "the password must not be printable");
@@ -36,6 +37,9 @@ TEST_CASE("settings come from their variables", "[settings]") {
     CHECK(s.password == "canary");
     CHECK(s.root_key == "/root");
     CHECK(s.ca_cert_path == "/ca.pem");
+    CHECK(s.cert_path == "/cert.pem");
+    CHECK(s.key_path == "/cert.key");
+    CHECK(s.key_password.value().reveal() == "another canary");
     CHECK(s.dev == true);
     CHECK(s.use_local_config == true);
 }
@@ -44,6 +48,8 @@ TEST_CASE("what is not in the environment is not set", "[settings]") {
     for (const auto& nothing : {of({}), of({{"EtcdSettings__HostName", ""}, {"EtcdSettings__UserName", ""},
                                             {"EtcdSettings__Password", ""}, {"EtcdSettings__RootKey", ""},
                                             {"EtcdSettings__CaCertPath", ""}, {"EtcdSettings__Dev", ""},
+                                            {"EtcdSettings__CertPath", ""}, {"EtcdSettings__KeyPath", ""},
+                                            {"EtcdSettings__KeyPassword", ""},
                                             {"USE_LOCAL_CONFIG", ""}})}) {
         const auto s = settings::from_environment(nothing);
         CHECK_FALSE(s.endpoints);
@@ -51,6 +57,9 @@ TEST_CASE("what is not in the environment is not set", "[settings]") {
         CHECK_FALSE(s.password);
         CHECK_FALSE(s.root_key);
         CHECK_FALSE(s.ca_cert_path);
+        CHECK_FALSE(s.cert_path);
+        CHECK_FALSE(s.key_path);
+        CHECK_FALSE(s.key_password);
         CHECK_FALSE(s.dev);
         CHECK_FALSE(s.use_local_config);
         CHECK_FALSE(s.is_dev());

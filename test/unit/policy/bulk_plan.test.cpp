@@ -90,3 +90,14 @@ TEST_CASE("a bulk plan counts the prefix of a view, in which a key may be empty"
     CHECK(bulk_plan(two, options, 40)->size() == 2);
     CHECK(bulk_plan(two, options, 80).error().code == server_errc::request_too_large);
 }
+
+TEST_CASE("a bulk plan counts what a seal adds to each value that is put", "[bulk_plan]") {
+    bulk_options options;
+    options.max_bytes = 100;
+    options.split = true;
+    const std::vector<op> two{op::put("a", "x"), op::put("k", "x")};
+    CHECK(bulk_plan(two, options, 0, 10)->size() == 1);
+    CHECK(bulk_plan(two, options, 0, 47)->size() == 2);
+    CHECK(bulk_plan(two, options, 0, 80).error().code == server_errc::request_too_large);
+    CHECK(bulk_plan(std::vector<op>{op::range(key_range::key("a"))}, options, 0, 80));
+}

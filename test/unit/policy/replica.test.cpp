@@ -141,3 +141,14 @@ TEST_CASE("replica: what it knows to be unchanged is apart from what was applied
     r.reload({pair("a", 2)}, 3, cluster + 1);   // another store
     CHECK(r.known() == 3);
 }
+
+TEST_CASE("replica: a reload brings a key that was in doubt, whatever its revision", "[policy]") {
+    replica r;
+    r.load({pair("a", 1), pair("b", 2)}, 5, cluster);
+    r.doubt("b");
+    r.doubt("none");
+    const auto changes = r.reload({pair("a", 1), pair("b", 2)}, 5, cluster);
+    REQUIRE(changes.size() == 1);
+    CHECK(changes[0].kv.key == "b");
+    CHECK(r.reload({pair("a", 1), pair("b", 2)}, 5, cluster).empty());
+}

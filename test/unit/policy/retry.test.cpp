@@ -43,7 +43,6 @@ const row rows[] = {
     {grpc_errc::failed_precondition, stop, stop, true, false},
     {grpc_errc::out_of_range, stop, stop, true, false},
     {grpc_errc::unimplemented, stop, stop, true, false},
-    {grpc_errc::resource_exhausted, stop, stop, true, false},
     // refused, perhaps because an earlier passing on of the same call has worked
     {server_errc::learner_not_ready, stop, stop, false, false},
     {server_errc::member_not_learner, stop, stop, false, false},
@@ -57,6 +56,7 @@ const row rows[] = {
     {server_errc::client_certificate_name, stop, stop, true, false},
     // refused up front, by a member that cannot serve now
     {server_errc::too_many_requests, other, other, true, true},
+    {grpc_errc::resource_exhausted, other, other, true, true},
     {server_errc::no_leader, other, other, true, true},
     {server_errc::leader_changed, other, other, true, true},
     {server_errc::not_supported_for_learner, other, other, true, true},
@@ -83,6 +83,14 @@ const row rows[] = {
     {errc::deadline_exceeded, other, stop, false, true},
     {errc::not_acknowledged, other, stop, false, true},
     {errc::watch_ended, other, stop, false, true},
+    // a member that is no good; in truth before anything is sent
+    {errc::certificate_expired, other, stop, false, true},
+    {errc::certificate_not_yet_valid, other, stop, false, true},
+    {errc::certificate_wrong_host, other, stop, false, true},
+    {errc::certificate_self_signed, other, stop, false, true},
+    {errc::unknown_authority, other, stop, false, true},
+    {errc::certificate_refused, other, stop, false, true},
+    {errc::tls_version_refused, other, stop, false, true},
     // every endpoint was tried for the token alone: not the caller's fault either
     {errc::no_endpoint_available, other, stop, false, true},
     {errc::discovery_failed, other, stop, false, true},
@@ -94,11 +102,25 @@ const row rows[] = {
     // our own no
     {boost::asio::error::operation_aborted, stop, stop, true, false},
     {errc::response_too_large, stop, stop, true, false},
-    {errc::unreadable_ca_file, stop, stop, true, false},
+    {errc::unreadable_ca, stop, stop, true, false},
+    {errc::unreadable_certificate, stop, stop, true, false},
+    {errc::unreadable_key, stop, stop, true, false},
+    {errc::wrong_key_password, stop, stop, true, false},
+    {errc::key_mismatch, stop, stop, true, false},
     {errc::invalid_endpoint, stop, stop, true, false},
 };
 
 }  // namespace
+
+TEST_CASE("retry: a request behind a client certificate that is refused was not looked at", "[policy][tls]") {
+    for (const errc code : {errc::client_certificate_required, errc::client_certificate_refused})
+        for (const stage how_far : {stage::not_sent, stage::sent, stage::answered}) {
+            CHECK(policy::surely_not_executed(how_far, code));
+            CHECK_FALSE(policy::leaves_in_doubt(safety::at_most_once, how_far, code));
+            CHECK(policy::decide(safety::at_most_once, how_far, code) == other);
+            CHECK(policy::member_is_unfit(code));
+        }
+}
 
 TEST_CASE("retry: what an error means for a read and for a write", "[policy]") {
     for (const row& r : rows) {

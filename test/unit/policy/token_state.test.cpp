@@ -61,9 +61,9 @@ TEST_CASE("token: a refusal opens one flight, and late refusals of the old one c
 }
 
 TEST_CASE("token: after a failed fetch nobody asks again before the cool-off is over", "[policy]") {
-    token_state s(true, 500ms);
+    token_state s(true, 32s, 500ms);
     CHECK(says<token_state::fetch>(s));
-    s.fetch_failed({server_errc::auth_failed, "wrong"}, start);
+    s.fetch_failed({server_errc::auth_failed, "wrong"}, false, start);
     for (const auto later : {0ms, 1ms, 499ms}) {
         const token_state::answer a = s.next(start + later);
         REQUIRE(std::holds_alternative<token_state::refuse>(a));
@@ -75,6 +75,27 @@ TEST_CASE("token: after a failed fetch nobody asks again before the cool-off is 
     s.fetched("one");
     s.refused(sent(s).number);
     CHECK(says<token_state::fetch>(s, start + 501ms));   // the failure is forgotten
+}
+
+TEST_CASE("token: a flight that was too short makes the next one more patient, up to a bound", "[policy]") {
+    token_state s(true, 10s, 0ms);
+    const auto patience = [&] {
+        const token_state::answer a = s.next(start);
+        REQUIRE(std::holds_alternative<token_state::fetch>(a));
+        return std::get<token_state::fetch>(a).patience;
+    };
+    for (const auto expected : {10s, 40s, 160s, 640s, 640s}) {
+        CHECK(patience() == expected);
+        s.fetch_failed({errc::deadline_exceeded, {}}, true, start);
+    }
+    CHECK(patience() == 640s);
+    s.fetch_failed({errc::connection_closed, {}}, false, start);   // it did not take long
+    CHECK(patience() == 10s);
+    s.fetch_failed({errc::deadline_exceeded, {}}, true, start);
+    CHECK(patience() == 40s);
+    s.fetched("one");
+    s.refused(sent(s).number);
+    CHECK(patience() == 10s);
 }
 
 TEST_CASE("token: with authentication switched off none is sent until that is refused", "[policy]") {

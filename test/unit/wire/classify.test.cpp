@@ -192,6 +192,7 @@ TEST_CASE("answers that are no JSON") {
     check(404, "Not Found\n", errc::not_supported, "Not Found");
     check(405, "Method Not Allowed\n", grpc_errc::unimplemented, "Method Not Allowed");
     check(400, cn_refusal + "\n", server_errc::client_certificate_name, cn_refusal);
+    check(400, cn_refusal + "\n", server_errc::client_certificate_name, "only client certificates without a CommonName");
     check(421, "", errc::unexpected_status, "--host-whitelist");
     check(421, "client host is not allowed", errc::unexpected_status, "client host is not allowed");
     check(431, "431 Request Header Fields Too Large", errc::unexpected_status, "header is too large");

@@ -1,0 +1,162 @@
+#include "etcd/credential_keeper.hpp"
+
+#include "crypto/hide.hpp"
+#include "transport/clock.hpp"
+#include "transport/offload.hpp"
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <memory>
+#include <stdexcept>
+#include <unistd.h>
+#include <utility>
+
+namespace dynconf {
+
+credentials_source credentials_source::environment(std::string username_variable, std::string password_variable) {
+    return credentials_source(origin(variables{std::move(username_variable), std::move(password_variable)}));
+}
+
+credentials_source credentials_source::file(std::string username, std::filesystem::path password_file) {
+    return credentials_source(origin(password_in_file{std::move(username), std::move(password_file)}));
+}
+
+credentials_source credentials_source::provider(provider_function ask, std::chrono::milliseconds timeout) {
+    if (!ask) throw std::invalid_argument("dynconf: a provider of credentials that is no function");
+    if (timeout <= std::chrono::milliseconds(0)) throw std::invalid_argument("dynconf: a provider of credentials without time");
+    return credentials_source(origin(coroutine{std::move(ask), timeout}));
+}
+
+namespace etcd {
+
+using detail::credentials_access;
+using clock = transport::clock;
+
+namespace {
+
+constexpr std::chrono::seconds longest_read(10);
+
+error unavailable(std::string why) { return {errc::credentials_unavailable, std::move(why)}; }
+
+result<secret> variable(const std::string& name) {
+    const char* const text = std::getenv(name.c_str());
+    if (!text || !*text) return unavailable("the environment variable " + name + " is not set");
+    return secret(text);
+}
+
+/// Not through a stream, whose buffer nobody wipes.
+result<secret> password_in(const std::filesystem::path& path) {
+    const auto refused = [&path](const std::string& why) { return unavailable("the password file " + path.native() + ": " + why); };
+    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (file < 0) return refused(std::strerror(errno));
+    constexpr std::size_t most = 64 * 1024;
+    std::string text(most + 1, '\0');
+    std::size_t size = 0;
+    int failed = 0;
+    while (size < text.size()) {
+        const ssize_t n = ::read(file, text.data() + size, text.size() - size);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) failed = errno;
+        if (n <= 0) break;
+        size += static_cast<std::size_t>(n);
+    }
+    ::close(file);
+    std::string_view content = std::string_view(text).substr(0, size);
+    if (content.ends_with('\n')) content.remove_suffix(1);
+    if (content.ends_with('\r')) content.remove_suffix(1);
+    const secret found(content);
+    wipe(text);
+    if (failed != 0) return refused(std::strerror(failed));
+    if (size > most) return refused("larger than 64 KiB");
+    if (found.empty()) return refused("empty");
+    return found;
+}
+
+credentials made_of(std::string username, secret password) {
+    credentials c;
+    c.username = std::move(username);
+    c.password = std::move(password);
+    return c;
+}
+
+/// What a provider answers; it may do so when nobody waits any more.
+struct provided {
+    std::optional<result<credentials>> answer;
+    transport::condition* woken = nullptr;
+};
+
+}  // namespace
+
+asio::awaitable<result<credentials>> credential_keeper::ask() {
+    if (!from_) co_return unavailable("none were configured");
+    const auto& origin = credentials_access::origin_of(*from_);
+    if (const auto* where = std::get_if<credentials_access::variables>(&origin)) co_return co_await ask(*where);
+    if (const auto* where = std::get_if<credentials_access::password_in_file>(&origin)) co_return co_await ask(*where);
+    if (const auto* whom = std::get_if<credentials_access::coroutine>(&origin)) co_return co_await ask(*whom);
+    co_return *std::get_if<credentials>(&origin);
+}
+
+asio::awaitable<result<credentials>> credential_keeper::ask(const credentials_access::variables& where) {
+    auto name = variable(where.username);
+    if (!name) co_return name.error();
+    auto password = variable(where.password);
+    if (!password) co_return password.error();
+    co_return made_of(std::string(name->reveal()), std::move(*password));
+}
+
+asio::awaitable<result<credentials>> credential_keeper::ask(const credentials_access::password_in_file& where) {
+    std::function<result<secret>()> work = [path = where.path] { return password_in(path); };
+    std::function<clock::time_point()> limit = [due = clock::now() + longest_read] { return due; };
+    result<secret> password = co_await transport::offload<secret>(strand_, answered_, std::move(work), std::move(limit), "the disk does not answer");
+    if (!password) {
+        const error why = password.error();
+        co_return why.code == errc::credentials_unavailable ? why : unavailable("the password file " + where.path.native() + ": " + why.message());
+    }
+    co_return made_of(where.username, std::move(*password));
+}
+
+asio::awaitable<result<credentials>> credential_keeper::ask(const credentials_access::coroutine& whom) {
+    const auto shared = std::make_shared<provided>();
+    shared->woken = &answered_;
+    struct forgets {
+        provided& what;
+        ~forgets() { what.woken = nullptr; }
+    };
+    const forgets at_end{*shared};
+    const auto stop = std::make_shared<asio::cancellation_signal>();
+
+    auto run = [f = whom.ask]() -> asio::awaitable<credentials> {
+        const credentials_source::provider_function copy = f;
+        asio::awaitable<credentials> asked = copy();
+        co_return co_await std::move(asked);
+    };
+    auto done = [shared, stop](const std::exception_ptr& thrown, credentials who) {
+        if (!shared->woken) return;
+        if (thrown) shared->answer.emplace(unavailable("the provider failed: " + to_error(thrown).message()));
+        else shared->answer.emplace(std::move(who));
+        shared->woken->notify_all();
+    };
+    asio::co_spawn(strand_, std::move(run), asio::bind_cancellation_slot(stop->slot(), asio::bind_executor(strand_, std::move(done))));
+
+    const auto due = clock::now() + whom.timeout;
+    while (!shared->answer && clock::now() < due && !co_await transport::was_cancelled()) co_await answered_.wait(due);
+    if (shared->answer) {
+        result<credentials> answer = std::move(*shared->answer);
+        if (answer) co_return answer;
+        error why = answer.error();
+        hide(why.detail);
+        co_return why;
+    }
+    stop->emit(asio::cancellation_type::terminal);
+    co_return unavailable("the provider gave no answer within " + std::to_string(whom.timeout.count()) + " ms");
+}
+
+void credential_keeper::hide(std::string& words) const {
+    if (const credentials* known = state.known()) crypto::hide(words, {known->password.reveal()});
+}
+
+}  // namespace etcd
+
+}  // namespace dynconf

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "etcd/client_core.hpp"
+#include "transport/http_session.hpp"
+
+#include <boost/asio/cancellation_signal.hpp>
+
+#include <cstddef>
+#include <memory>
+
+namespace dynconf::etcd {
+
+/// As long as it lives, the member is asked for its status over another connection. The first time there is no answer, the
+/// exchange on `http` ends with errc::deadline_exceeded; so it does after `total_timeout` unless the client is in use behind.
+/// On the strand.
+class client_core::vigil {
+public:
+    vigil(client_core& core, std::size_t index, transport::http_session& http);
+    vigil(const vigil&) = delete;
+    vigil& operator=(const vigil&) = delete;
+    ~vigil();
+
+private:
+    struct state {
+        transport::http_session* http;
+        asio::cancellation_signal over;
+    };
+    static asio::awaitable<void> keep(std::shared_ptr<client_core> core, std::size_t index, std::shared_ptr<state> of);
+
+    std::shared_ptr<state> state_;
+};
+
+}  // namespace dynconf::etcd
