@@ -156,9 +156,15 @@ private:
         core_.endpoint_worked(opened->index);
 
         at.of_disk = true;
-        std::function<result<void>()> commit = [f = *file] { return f->commit(); };
-        auto committed = co_await on_disk<void>(std::move(commit));
-        if (!committed) co_return of_disk(committed.error());
+        std::function<result<void>()> seal = [f = *file] { return f->seal(); };
+        auto sealed = co_await on_disk<void>(std::move(seal));
+        if (!sealed) co_return of_disk(sealed.error());
+        if (co_await transport::was_cancelled()) co_return error{asio::error::operation_aborted, {}};
+        // Who gave up from here on could not say whether the file is there.
+        co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+        std::function<result<void>()> publish = [f = *file] { return f->publish(); };
+        auto published = co_await on_disk<void>(std::move(publish));
+        if (!published) co_return of_disk(published.error());
         made.endpoint = opened->endpoint;
         made.bytes = (*file)->size();
         co_return result<void>();

@@ -80,10 +80,14 @@ result<void> snapshot_file::write(std::string_view bytes) {
     return {};
 }
 
-result<void> snapshot_file::commit() {
+result<void> snapshot_file::seal() {
     if (size_ <= checksum_size || digest_->value() != tail_)
         return error{errc::malformed_response, "the checksum of the snapshot does not fit"};
     if (::fsync(fd_) != 0) return failed("fsync");
+    return {};
+}
+
+result<void> snapshot_file::publish() {
     if (::rename(temporary_.c_str(), path_.c_str()) != 0) return failed("rename");
     named_ = true;
     // The name, too, has to survive a power cut.

@@ -18,14 +18,16 @@ public:
     static result<std::unique_ptr<snapshot_file>> create(std::filesystem::path path);
     snapshot_file(const snapshot_file&) = delete;
     snapshot_file& operator=(const snapshot_file&) = delete;
-    /// Removes it unless it was committed.
+    /// Removes it unless it has its name.
     ~snapshot_file();
     /// The same at once, from any thread: whoever works on it yet works in vain.
     void abandon() noexcept;
 
     result<void> write(std::string_view bytes);
-    /// errc::malformed_response unless the last 32 bytes are the SHA-256 of all before them.
-    result<void> commit();
+    /// It is whole, and on the disk: errc::malformed_response unless the last 32 bytes are the SHA-256 of all before them.
+    result<void> seal();
+    /// Gives it its name.
+    result<void> publish();
     std::uint64_t size() const noexcept { return size_; }
 
 private:

@@ -33,6 +33,8 @@ struct operation {
     /// When it was executed: what fits `what`, with its header's revision. A txn_response without responses for a branch
     /// that has operations: they were not recorded.
     std::optional<op_response> answer = {};
+    /// Token of the claim that guarded it, where the comparison is left out of `what`: its key is not part of this history.
+    revision_t guard = 0;
 };
 
 /// One call about a lease.

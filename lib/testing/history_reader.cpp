@@ -292,6 +292,7 @@ private:
             object answer = o.inner("answer");
             c.answer = answer_of(answer);
         }
+        c.guard = o.number_or_zero("guard");
         if (c.state == write_state::executed && !c.answer) o.fail("answer", "missing");
         if (c.answer && c.answer->index() != c.what.what().index()) o.fail("answer", "of another kind than the call");
         history_.operations.push_back(std::move(c));

@@ -164,6 +164,7 @@ json of(const operation& c) {
     o["state"] = word(states, c.state);
     o["what"] = of(c.what);
     if (c.answer) o["answer"] = of(*c.answer);
+    number(o, "guard", c.guard);
     return o;
 }
 

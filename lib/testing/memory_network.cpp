@@ -31,6 +31,7 @@ asio::awaitable<result<std::unique_ptr<transport::byte_stream>>> memory_connecto
         if (!who || !who->accepts()) co_return error{asio::error::connection_refused, "connect"};
         auto [near, far] = memory_stream::make_pair(executor_, who->executor());
         who->serve({std::move(far), [](transport::byte_stream& s) { static_cast<memory_stream&>(s).reset(); }});
+        if (network_->between) co_return network_->between(std::move(near));
         co_return std::move(near);
     }
 }

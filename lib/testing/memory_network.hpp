@@ -5,11 +5,14 @@
 #include "testing/member_server.hpp"
 #include "transport/connector.hpp"
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 
 namespace dynconf::testing {
+
+class memory_stream;
 
 /// Who listens under which "host:port". One thread.
 class memory_network {
@@ -19,6 +22,10 @@ public:
         const auto found = listeners_.find(authority);
         return found == listeners_.end() ? nullptr : found->second.lock();
     }
+
+    /// A client's end of a new connection, on its way to the client: a test can put something of its own before it, or let
+    /// the connecting fail.
+    std::function<result<std::unique_ptr<transport::byte_stream>>(std::unique_ptr<memory_stream>)> between;
 
 private:
     std::map<std::string, std::weak_ptr<member_server>> listeners_;

@@ -37,7 +37,10 @@ void simulation::fire() {
 simulation::stopped simulation::run(const std::function<bool()>& done, time_point until) {
     for (;;) {
         io_->restart();
-        io_->poll();
+        if (after_each)
+            while (io_->poll_one() != 0) after_each();
+        else
+            io_->poll();
         if (done()) return stopped::done;
         const auto when = next();
         if (!when && until == time_point::max()) return stopped::stuck;

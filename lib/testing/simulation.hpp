@@ -32,6 +32,8 @@ public:
     enum class stopped { done, late, stuck };
     /// Until `done` says so, `until`, or nothing is left that could happen.
     stopped run(const std::function<bool()>& done, time_point until);
+    /// Called after each handler of the io_context.
+    std::function<void()> after_each;
 
     time_point now() const noexcept override { return now_; }
     std::uint64_t start_timer(time_point when, asio::steady_timer& sleeper) override;

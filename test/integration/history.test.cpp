@@ -4,8 +4,9 @@
 // DYNCONF_TEST_SEED repeats the choices of a run, DYNCONF_TEST_FULL=1 runs longer, DYNCONF_TEST_HISTORY=FILE keeps the last
 // record for dynconf-check.
 
-#include "integration/history_recorder.hpp"
+#include "integration/scene.hpp"
 
+#include "support/history_recorder.hpp"
 #include "support/io_threads.hpp"
 #include "support/parallel.hpp"
 #include "support/random_calls.hpp"

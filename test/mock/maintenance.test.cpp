@@ -52,7 +52,9 @@ TEST_CASE("a snapshot file appears when its checksum fits, however it came") {
         REQUIRE(file);
         for (std::size_t at = 0; at < whole.size(); at += piece) REQUIRE((*file)->write(std::string_view(whole).substr(at, piece)));
         CHECK_FALSE(std::filesystem::exists(path));
-        REQUIRE((*file)->commit());
+        REQUIRE((*file)->seal());
+        CHECK_FALSE(std::filesystem::exists(path));
+        REQUIRE((*file)->publish());
         CHECK((*file)->size() == whole.size());
         file->reset();
         CHECK(std::filesystem::file_size(path) == whole.size());
@@ -72,7 +74,7 @@ TEST_CASE("a snapshot file with another checksum, or without one, is removed") {
             auto file = snapshot_file::create(path);
             REQUIRE(file);
             REQUIRE((*file)->write(content));
-            const auto done = (*file)->commit();
+            const auto done = (*file)->seal();
             REQUIRE_FALSE(done);
             CHECK(done.error().code == errc::malformed_response);
             CHECK(done.error().detail.find("checksum") != std::string::npos);

@@ -114,6 +114,7 @@ private:
             auto done = co_await store.commit(what, as_outcome);
             if (done.executed() && !done.value().succeeded) co_return;
             testing::operation& o = stage_.noted(who_, op::put(k, v), called, done.state());
+            o.guard = mine.token();
             if (done.executed()) {
                 put_response said;
                 said.header = done.value().header;

@@ -204,6 +204,79 @@ TEST_CASE("a mirror whose caller has stopped waiting is called current again", "
     });
 }
 
+TEST_CASE("a watch whose reader caught up while the next stream was being opened is served", "[simulated_world][watch]") {
+    simulated_world world;
+    fake_etcd etcd(world);
+    world.run([&]() -> asio::awaitable<void> {
+        client_options how = of(etcd);
+        how.watch_buffer_bytes = 250;
+        how.rotate_after = 5s;
+        client c(world.get_executor(), how);
+        watch_options from;
+        from.start_revision = etcd.revision() + 1;
+        watcher w(c, key_range::prefix("/a/"), from);
+        etcd.put("/a/k", "0");
+        watch_batch batch = co_await w.next();
+
+        // The next stream takes a while; meanwhile more comes by the old one than may be left unread.
+        exchange_fault slow;
+        slow.delay = 3s;
+        etcd.break_exchanges("/v3/watch", slow);
+        const std::size_t streams = etcd.requests("/v3/watch");
+        while (etcd.requests("/v3/watch") == streams) co_await world.sleep(10ms);
+        revision_t last = 0;
+        for (int i = 0; i < 5; ++i) last = etcd.put("/a/k", std::string(100, static_cast<char>('a' + i)));
+        co_await world.sleep(100ms);
+        std::vector<revision_t> seen;
+        const auto due = world.now() + 60s;
+        while ((seen.empty() || seen.back() < last) && world.now() < due) {
+            asio::cancellation_signal enough;
+            bool ended = false;
+            w.next(asio::bind_cancellation_slot(enough.slot(), [&](error_code ec, const watch_batch& more) {
+                ended = true;
+                if (!ec) for (const event& e : more.events) seen.push_back(e.kv.mod_revision);
+            }));
+            while (!ended && world.now() < due) co_await world.sleep(10ms);
+            if (!ended) enough.emit(asio::cancellation_type::terminal);
+            while (!ended) co_await world.sleep(10ms);
+        }
+        CHECK(seen == std::vector<revision_t>{last - 4, last - 3, last - 2, last - 1, last});
+        const revision_t next = etcd.put("/a/k", "goes on");
+        batch = co_await w.next();
+        CHECK(batch.revision == next);
+    });
+}
+
+TEST_CASE("tries of a stream that end at once follow each other, also when nobody waits any more", "[simulated_world][watch]") {
+    simulated_world world;
+    fake_etcd_options closed;
+    closed.root_password = "secret";
+    fake_etcd etcd(world, closed);
+    etcd.add_user("app", "hunter2");
+    world.run([&]() -> asio::awaitable<void> {
+        client_options how = of(etcd);
+        how.auth = credentials{"app", "wrong"};
+        how.slow_retry = 20ms;
+        how.backoff.first = how.backoff.most = 20ms;
+        client c(world.get_executor(), how);
+        for (const bool refused : {true, false}) {
+            link_faults link;
+            link.refuse = refused;   // no connection, or no token
+            etcd.set_link(link);
+            mirror m(c, key_range::prefix("/a/"));
+            for (int i = 0; i < 50; ++i) {
+                asio::cancellation_signal enough;
+                bool ended = false;
+                m.next(asio::bind_cancellation_slot(enough.slot(), [&ended](error_code, const mirror_step&) { ended = true; }));
+                if (i % 2 == 0) co_await world.sleep(50ms);
+                enough.emit(asio::cancellation_type::terminal);
+                while (!ended) co_await world.sleep(1ms);
+            }
+        }
+        CHECK(etcd.open_streams() == 0);
+    });
+}
+
 TEST_CASE("an update of several ranges is of the revision of its last event", "[simulated_world][mirror]") {
     simulated_world world;
     fake_etcd etcd(world);

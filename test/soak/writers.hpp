@@ -1,11 +1,10 @@
 #pragma once
 
-#include "soak/judge.hpp"
 #include "support/etcd_process.hpp"
+#include "testing/history.hpp"
 
 #include <atomic>
 #include <cstdint>
-#include <mutex>
 #include <random>
 #include <string>
 #include <thread>
@@ -13,33 +12,31 @@
 
 namespace dynconf::test {
 
-/// Threads that change many keys in each transaction, past the relays, and remember what etcd said of each. The keys lie
-/// below "soak/a/" and "soak/b/"; each transaction also writes "soak/aa" between them and "z" behind, which nobody
-/// watches.
+/// Threads that change many keys in each transaction, past the relays and past the library, and record what etcd said. The
+/// keys lie below "soak/a/" and "soak/b/"; each transaction also writes "soak/aa" between them. Each value is written once.
 class soak_writers {
 public:
     soak_writers(etcd_cluster& cluster, unsigned threads, std::uint64_t seed);
     ~soak_writers() { stop(); }
 
     void stop();
-    /// All that has ended up to now; each is given once.
-    std::vector<written> take();
+    /// After stop(): what was asked for, and became of it.
+    std::vector<testing::operation> take();
     /// The newest acknowledged revision.
     std::int64_t revision() const noexcept { return revision_; }
 
 private:
     void run(unsigned number, std::uint64_t seed);
-    static written compose(std::mt19937_64& random, std::string value);
 
     etcd_cluster& cluster_;
     std::atomic<bool> stop_{false};
     std::atomic<std::int64_t> revision_{0};
-    std::mutex mutex_;
-    std::vector<written> ended_;
+    std::vector<std::vector<testing::operation>> ended_;   // of each thread
     std::vector<std::thread> threads_;
 };
 
-/// `w` as one transaction at that member: its revision and time are filled in when it is acknowledged.
-void execute(const etcd_process& member, written& w);
+/// One transaction, at that member, and what became of it.
+testing::operation write(const etcd_process& member, unsigned client, const std::vector<std::string>& puts, const std::string& value,
+    const std::vector<std::string>& deletes = {});
 
 }  // namespace dynconf::test

@@ -1,5 +1,7 @@
 #include "support/etcd_process.hpp"
 
+#include "support/etcdctl.hpp"
+
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -276,6 +278,14 @@ void etcd_process::resume() noexcept {
 }
 
 void etcd_process::wipe() { fs::remove_all(dir_.path() / "data"); }
+
+void etcd_process::restore(const fs::path& snapshot) {
+    wipe();
+    const program_output done = run_program({etcdctl_of(binary_), "snapshot", "restore", snapshot.string(), "--name=" + self_.name,
+        "--initial-cluster=" + self_.initial_cluster, "--initial-advertise-peer-urls=" + url("http", self_.peer_port),
+        "--data-dir=" + (dir_.path() / "data").string()}, {}, etcdctl_environment());
+    if (done.status != 0) throw std::runtime_error("etcdctl snapshot restore: " + done.err + done.out);
+}
 
 std::string etcd_process::log_tail(std::size_t bytes) const {
     std::ifstream log(dir_.path() / "log", std::ios::binary);

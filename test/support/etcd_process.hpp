@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <ostream>
@@ -77,6 +78,8 @@ public:
     void resume() noexcept;
     /// Removes the data of a stopped member.
     void wipe();
+    /// Puts what a snapshot holds in the place of a stopped member's data, by the etcdctl beside its etcd.
+    void restore(const std::filesystem::path& snapshot);
 
     bool running() noexcept { return process_ && process_->running(); }
     std::string log_tail(std::size_t bytes = 2000) const;

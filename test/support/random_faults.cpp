@@ -3,6 +3,7 @@
 #include "support/etcd_admin.hpp"
 
 #include <exception>
+#include <limits>
 #include <utility>
 
 namespace dynconf::test {
@@ -51,6 +52,14 @@ void random_faults::step(clock::time_point now, std::int64_t revision, const com
         const auto until = now + between(5'000, 8'000);
         for (std::size_t i = 0; i < targets_.size(); ++i)
             if (i != spared) harm_process(i, until);
+    } else if (kind == 5) {   // the clients reach one member, and that one alone
+        const std::size_t spared = random_() % targets_.size();
+        for (std::size_t i = 0; i < targets_.size(); ++i) {
+            if (i == spared) continue;
+            targets_[i].wire->black_hole();
+            targets_[i].wire_until = now + between(2'000, 6'000);
+        }
+        ++done_["all but one out of reach"];
     } else if (kind < 13) {
         harm_wire(targets_[random_() % targets_.size()], now + between(300, 5'000));
     } else {
@@ -60,7 +69,7 @@ void random_faults::step(clock::time_point now, std::int64_t revision, const com
 
 void random_faults::harm_wire(target& t, clock::time_point until) {
     t.wire_until = until;
-    switch (random_() % 10) {
+    switch (random_() % 12) {
         case 0: t.wire->cut(); ++done_["cut"]; break;
         case 1: t.wire->cut(relay::reach::open); ++done_["cut what is open"]; break;
         case 2: t.wire->refuse(); ++done_["refuse"]; break;
@@ -70,6 +79,12 @@ void random_faults::harm_wire(target& t, clock::time_point until) {
         case 6: t.wire->pause(relay::way::answer); ++done_["pause answers"]; break;
         case 7: t.wire->pause(relay::way::request); ++done_["pause requests"]; break;
         case 8: t.wire->throttle(2'000 + random_() % 100'000); ++done_["throttle"]; break;
+        case 9: t.wire->delay(25ms, 100ms); ++done_["delay of 75 ± 50 ms"]; break;
+        case 10:
+            t.wire->cut_after([draw = std::mt19937_64(random_())]() mutable { return draw() % 2 == 0 ? std::size_t{0} : std::numeric_limits<std::size_t>::max(); });
+            t.wire->cut(relay::reach::open);
+            ++done_["every second connection dropped"];
+            break;
         default: {
             const auto way = random_() % 2 == 0 ? relay::way::request : relay::way::answer;
             t.wire->cut_after(way, 1 + random_() % 3'000);

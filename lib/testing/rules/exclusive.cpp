@@ -5,17 +5,40 @@
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 namespace dynconf::testing {
 namespace {
 
-/// The transaction compares the claim, as `claim::held` does.
-bool carries(const txn& t, const holding& h) {
-    return std::any_of(t.compares().begin(), t.compares().end(), [&](const comparison& c) {
-        return c.key == h.key && c.range_end.empty() && c.what == comparison::target::create_revision
-            && c.is == comparison::relation::equal && c.number == h.token;
-    });
-}
+/// By which claims the writes were guarded: their revisions, in order.
+class guards {
+public:
+    explicit guards(const judged& run) {
+        const timeline& t = run.happened;
+        for (revision_t r = t.model.first_revision() + 1; r <= t.last(); ++r) {
+            const cause& c = t.of(r);
+            if (c.what == cause::kind::operation) add(run.past.operations[c.operation], r);
+        }
+    }
+    const std::vector<revision_t>& of(const holding& h) const {
+        static const std::vector<revision_t> none;
+        for (const auto& key : {h.key, std::string()})   // said so, or compared as `claim::held` does
+            if (const auto found = all_.find({key, h.token}); found != all_.end()) return found->second;
+        return none;
+    }
+
+private:
+    void add(const operation& o, revision_t r) {
+        if (o.guard != 0) return all_[{std::string(), o.guard}].push_back(r);
+        const auto* t = std::get_if<op::txn_op>(&o.what.what());
+        if (!t) return;
+        for (const comparison& c : t->what->compares())
+            if (c.range_end.empty() && c.what == comparison::target::create_revision && c.is == comparison::relation::equal)
+                all_[{c.key, c.number}].push_back(r);
+    }
+
+    std::map<std::pair<std::string, revision_t>, std::vector<revision_t>> all_;   // by key, if it was compared, and token
+};
 
 std::string shown(const holding& h, const storyteller& tell) {
     return "client " + std::to_string(h.client) + " with token " + std::to_string(h.token) + " (from " + tell.moment(h.from)
@@ -25,6 +48,8 @@ std::string shown(const holding& h, const storyteller& tell) {
 }  // namespace
 
 void check_exclusive(const judged& run, findings& found) {
+    if (run.past.holdings.empty()) return;
+    const guards guarded(run);
     std::map<std::string, std::vector<const holding*>> locks;
     for (const holding& h : run.past.holdings) locks[h.name].push_back(&h);
     for (auto& [name, holders] : locks) {
@@ -38,16 +63,11 @@ void check_exclusive(const judged& run, findings& found) {
                 found.add(rule::exclusive, "lock " + name + ": two holders with one token: " + shown(*neighbour, run.tell) + " and " + shown(*h, run.tell));
             neighbour = h;
             revision_t newest = last;
-            const timeline& t = run.happened;
-            for (revision_t r = t.model.first_revision() + 1; r <= t.last(); ++r) {
-                const auto by = maker(run, r);
-                if (by.empty()) continue;
-                const auto* call = std::get_if<op::txn_op>(&run.past.operations[by.front()].what.what());
-                if (!call || !carries(*call->what, *h)) continue;
+            for (const revision_t r : guarded.of(*h)) {
                 if (before && r < last)
                     found.add(rule::exclusive, "lock " + name + ": " + shown(*h, run.tell) + " has written before "
-                            + shown(*before, run.tell) + " was done:" + run.tell.operations({by.front(), maker(run, last).front()}),
-                        {by.front(), maker(run, last).front()});
+                            + shown(*before, run.tell) + " was done:" + run.tell.operations({maker(run, r).front(), maker(run, last).front()}),
+                        {maker(run, r).front(), maker(run, last).front()});
                 newest = std::max(newest, r);
             }
             if (newest > last) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <set>
 
 namespace dynconf::testing {
 
@@ -16,12 +17,18 @@ void check_leases(const judged& run, findings& found) {
     std::map<lease_id, revision_t> ends;
     for (revision_t r = t.model.first_revision() + 1; r <= t.last(); ++r)
         if (t.of(r).what == cause::kind::lease_end) ends[t.of(r).lease] = r;
+    std::map<time_point, revision_t> newest;   // of the answers to all that was called then or later
+    for (const operation& o : run.past.operations)
+        if (o.state == write_state::executed && o.answer) newest[o.called] = std::max(newest[o.called], revision_of(*o.answer));
+    revision_t so_far = 0;
+    for (auto n = newest.rbegin(); n != newest.rend(); ++n) n->second = so_far = std::max(so_far, n->second);
+    std::set<lease_id> all_revoked;
+    for (const lease_operation& l : run.past.leases)
+        if (l.what == lease_operation::kind::revoke && l.state != write_state::not_executed) all_revoked.insert(l.id);
     for (const lease_operation& l : run.past.leases) {
         const std::string name = "lease " + std::to_string(l.id);
         const auto end = ends.find(l.id);
-        const bool revoked = std::any_of(run.past.leases.begin(), run.past.leases.end(), [&](const lease_operation& o) {
-            return o.id == l.id && o.what == lease_operation::kind::revoke && o.state != write_state::not_executed;
-        });
+        const bool revoked = all_revoked.contains(l.id);
         if (l.what != lease_operation::kind::revoke) {
             if (l.state != write_state::executed || l.ttl <= 0 || end == ends.end() || revoked) continue;
             const auto gone = seen.told(end->second);
@@ -32,9 +39,8 @@ void check_leases(const judged& run, findings& found) {
                 + std::to_string(l.ttl) + " s");
         } else if (l.state == write_state::executed && t.broken.empty()) {
             // Whoever asks after the answer must not find a key of it.
-            revision_t later = 0;
-            for (const operation& o : run.past.operations)
-                if (o.called > l.returned && o.state == write_state::executed && o.answer) later = std::max(later, revision_of(*o.answer));
+            const auto after = newest.upper_bound(l.returned);
+            const revision_t later = after == newest.end() ? 0 : after->second;
             if (later == 0 || !t.reaches(later)) continue;
             for (const key_value* kv : t.model.content(key_range::all(), later))
                 if (kv->lease == l.id)

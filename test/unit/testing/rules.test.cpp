@@ -403,6 +403,18 @@ TEST_CASE("rules: exclusive", "[checker]") {
         CHECK(has(text, "lock lock: client 2 with token 5 (from"));
         CHECK(has(text, "has written before client 1 with token 2"));
     }
+    SECTION("in turns, as the calls say without the comparison") {
+        b.h.operations.clear();
+        for (const revision_t token : {2, 5}) b.done(9, 10 * static_cast<int>(token), 10 * static_cast<int>(token) + 1, op::put("other", std::to_string(token)), put_response(), token);
+        b.h.holdings.push_back({2, "lock", "lock/5", 5, b.at(25), b.at(90)});
+        for (const auto& [client, token, at] : {std::tuple{1U, 2, 3}, {1U, 2, 4}, {2U, 5, 6}, {1U, 2, 7}}) {
+            b.done(client, 10 * at, 10 * at + 5, op::put("n", std::to_string(at)), put_response(), at);
+            b.h.operations.back().guard = token;
+        }
+        CHECK(has(only(rule::exclusive, b), "client 2 with token 5"));
+        b.h.operations.pop_back();
+        CHECK(b.verdict() == "");
+    }
     SECTION("with one token") {
         b.h.holdings.push_back({2, "lock", "lock/2", 2, b.at(60), {}});
         CHECK(has(only(rule::exclusive, b), "two holders with one token"));

@@ -1,12 +1,15 @@
 #pragma once
 
-#include "integration/scene.hpp"
-
 #include "testing/history.hpp"
 
 #include <dynconf/conditional.hpp>
-#include <dynconf/watch.hpp>
+#include <dynconf/kv.hpp>
+#include <dynconf/mirror.hpp>
 #include <dynconf/write_outcome.hpp>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -19,6 +22,8 @@
 
 namespace dynconf::test {
 
+namespace asio = boost::asio;
+
 /// Makes calls of a client, and writes down what became of each: for the thread of one io_context.
 class history_recorder {
 public:
@@ -30,9 +35,9 @@ public:
     asio::awaitable<bool> call(unsigned client, kv store, op what) {
         const std::size_t i = begin(client, what);
         if (const auto* r = std::get_if<op::range_op>(&what.what())) {
-            auto done = co_await outcome(store.range(r->range, r->options));
-            finish(i, done ? write_state::executed : write_state::not_executed);
-            if (done) answer(i, *std::move(done));
+            auto [ec, done] = co_await store.range(r->range, r->options, asio::as_tuple(asio::use_awaitable));
+            finish(i, ec ? write_state::not_executed : write_state::executed);
+            if (!ec) answer(i, std::move(done));
         } else if (const auto* p = std::get_if<op::put_op>(&what.what())) {
             auto done = co_await store.put(p->key, p->value, p->options, as_outcome);
             end(i, std::move(done));
