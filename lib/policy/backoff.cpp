@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <random>
 
 namespace dynconf::policy {
@@ -17,7 +18,7 @@ std::chrono::milliseconds backoff::failed(time_point now) {
     const double grown = std::min(most, first * std::pow(options_.factor, failures_));
     if (grown < most) ++failures_;   // no further: the power would overflow after days of failures
     const double left = 1.0 - std::clamp(options_.jitter, 0.0, 1.0) * random_();
-    return std::chrono::milliseconds(static_cast<std::int64_t>(grown * left));
+    return std::chrono::milliseconds(std::max(std::int64_t{1}, static_cast<std::int64_t>(grown * left)));   // a pause all the same
 }
 
 void backoff::succeeded(time_point now) noexcept {

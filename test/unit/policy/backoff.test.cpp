@@ -95,7 +95,11 @@ TEST_CASE("backoff: neither days of failures nor odd options make a pause that i
     backoff_options wild = options();
     wild.jitter = 3.0;
     backoff shortened(wild, [] { return 0.9; });
-    CHECK(shortened.failed(start) >= 0ms);
+    CHECK(shortened.failed(start) >= 1ms);
+    backoff_options brief = options();
+    brief.first = brief.most = 1ms;
+    backoff least(brief, [] { return 0.9; });
+    CHECK(least.failed(start) == 1ms);   // else it would be a loop without a pause
 }
 
 TEST_CASE("backoff: the system's chance is within [0, 1) and varies", "[policy]") {
