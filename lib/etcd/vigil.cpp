@@ -3,6 +3,7 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -11,7 +12,7 @@
 namespace dynconf::etcd {
 
 client_core::vigil::vigil(client_core& core, std::size_t index, transport::http_session& http)
-    : state_(std::make_shared<state>(&http)) {
+    : strand_(core.strand_), state_(std::make_shared<state>(&http)) {
     auto run = [self = core.shared_from_this(), index, of = state_]() -> asio::awaitable<void> {
         co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
         co_await asio::this_coro::throw_if_cancelled(false);
@@ -22,7 +23,8 @@ client_core::vigil::vigil(client_core& core, std::size_t index, transport::http_
 
 client_core::vigil::~vigil() {
     state_->http = nullptr;
-    state_->over.emit(asio::cancellation_type::terminal);
+    // Posted: the signal has to outlive what it sets off, and whoever ends this may be a frame that is being destroyed.
+    asio::post(strand_, [ended = state_] { ended->over.emit(asio::cancellation_type::terminal); });
 }
 
 asio::awaitable<void> client_core::vigil::keep(std::shared_ptr<client_core> core, std::size_t index, std::shared_ptr<state> of) {
@@ -32,11 +34,12 @@ asio::awaitable<void> client_core::vigil::keep(std::shared_ptr<client_core> core
     const std::string body = "{}";
     // A member with a thousand logins to do is slow, too: it has all the time of any call.
     const auto limit = core->options_.request_timeout;
-    time_point now = clock::now();
+    const time_point began = clock::now();
+    time_point now = began;
     time_point sign_at = now + limit / 2;
     // Without a use behind nobody waits longer than this, and the io_context is to run out of work.
     const time_point enough = now + core->options_.total_timeout;
-    for (;;) {
+    while (of->http) {
         const time_point wake = now < enough ? std::min(sign_at, enough) : sign_at;
         if (!co_await core->sleep(std::chrono::ceil<std::chrono::milliseconds>(wake - now)) || !of->http) co_return;
         now = clock::now();
@@ -47,10 +50,15 @@ asio::awaitable<void> client_core::vigil::keep(std::shared_ptr<client_core> core
         auto alive = co_await core->attempt(what, body, reply, index, token, now + limit);
         if (!of->http) co_return;
         if (!alive && policy::member_is_unfit(alive.error().why.code)) break;
+        const bool quick = clock::now() - now < limit / 16;
         now = clock::now();
         sign_at = now + limit / 2;
+        if (quick && now - began >= limit && core->tokens_.may_be_lost()) {
+            core->tokens_.lost();
+            break;
+        }
     }
-    of->http->expires_at(clock::now());
+    if (of->http) of->http->expires_at(clock::now());
 }
 
 }  // namespace dynconf::etcd

@@ -11,8 +11,9 @@
 namespace dynconf::etcd {
 
 /// As long as it lives, the member is asked for its status over another connection. The first time there is no answer, the
-/// exchange on `http` ends with errc::deadline_exceeded; so it does after `total_timeout` unless the client is in use behind.
-/// On the strand.
+/// exchange on `http` ends with errc::deadline_exceeded. So it does after `total_timeout` unless the client is in use behind, and
+/// once after `request_timeout` when the member is quick: one with so many logins to do that none is answered by then has its
+/// goroutines wait for seconds, so this one was lost. On the strand.
 class client_core::vigil {
 public:
     vigil(client_core& core, std::size_t index, transport::http_session& http);
@@ -27,6 +28,7 @@ private:
     };
     static asio::awaitable<void> keep(std::shared_ptr<client_core> core, std::size_t index, std::shared_ptr<state> of);
 
+    strand strand_;
     std::shared_ptr<state> state_;
 };
 

@@ -27,6 +27,7 @@ void token_state::fetched(secret token) noexcept {
     flying_ = false;
     failed_ = false;
     too_late_ = 0;
+    may_be_lost_ = true;
 }
 
 void token_state::not_enabled() noexcept { fetched({}); }

@@ -49,10 +49,16 @@ public:
     secret at_hand() const { return valid_ ? token_ : secret(); }
     bool has_credentials() const noexcept { return has_credentials_; }
 
+    /// May a login that a quick member does not answer have been lost on its way, and is another to be tried? Once, until one
+    /// works: a member that is busy may seem quick.
+    bool may_be_lost() const noexcept { return may_be_lost_; }
+    void lost() noexcept { may_be_lost_ = false; }
+
 private:
     bool has_credentials_;
     std::chrono::milliseconds patience_;
     unsigned too_late_ = 0;   // flights since the last that got an answer
+    bool may_be_lost_ = true;
     std::chrono::milliseconds cool_off_;
     bool valid_ = false;
     bool flying_ = false;

@@ -1,6 +1,6 @@
 #include <dynconf/maintenance.hpp>
 
-#include "mock/call_scene.hpp"
+#include "mock/core_scene.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -72,6 +72,11 @@ TEST_CASE("client: a login that takes long is waited for as long as the member l
     gateway.on(auth_path, [&](const auto&) {
         return token_answer("late").once([&] { return gateway.count(status_path) >= 4; });
     });
+    gateway.on(status_path, [](const auto&) {
+        gateway_answer busy = json(status_body());
+        busy.steps.front().pause = 40ms;   // a sixteenth of the time of a call is quick
+        return busy;
+    });
     gateway.on(range_path, [](const auto&) { return json(range_body(5)); });
     client_options o = with_user(options_for({gateway.url()}));
     o.request_timeout = 400ms;   // four signs of life, one after half of that each, take twice as long
@@ -81,6 +86,21 @@ TEST_CASE("client: a login that takes long is waited for as long as the member l
     });
     CHECK(gateway.count(auth_path) == 1);
     CHECK(gateway.count(range_path) == 1);
+}
+
+TEST_CASE("client: a login that a quick member does not answer is asked for once more", "[client][auth]") {
+    fake_gateway gateway;
+    gateway.on(auth_path, [&](const auto& r) {
+        return token_answer("token").once([&gateway, first = r.number == 1] { return !first && gateway.count(status_path) >= 4; });
+    });
+    gateway.on(range_path, [](const auto&) { return json(range_body(5)); });
+    client_options o = with_user(options_for({gateway.url()}));
+    o.request_timeout = 2s;   // as slow as the machine may be, a status takes less than a sixteenth of that
+    with_client(o, [](client& c) -> asio::awaitable<void> {
+        kv store(c);
+        co_await read_once(store);
+    });
+    CHECK(gateway.count(auth_path) == 2);   // the second is waited for
 }
 
 TEST_CASE("client: a login that gets neither an answer nor a sign of life goes to the next member", "[client][auth]") {

@@ -98,6 +98,19 @@ TEST_CASE("token: a flight that was too short makes the next one more patient, u
     CHECK(patience() == 10s);
 }
 
+TEST_CASE("token: a login may be taken for lost once, until one works", "[policy]") {
+    token_state s(true);
+    s.next(start);
+    CHECK(s.may_be_lost());
+    s.lost();
+    CHECK_FALSE(s.may_be_lost());
+    s.fetch_failed({errc::deadline_exceeded, {}}, false, start);
+    s.next(start + 1h);
+    CHECK_FALSE(s.may_be_lost());
+    s.fetched("one");
+    CHECK(s.may_be_lost());
+}
+
 TEST_CASE("token: with authentication switched off none is sent until that is refused", "[policy]") {
     token_state s(true);
     s.next(start);
