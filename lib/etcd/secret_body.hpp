@@ -1,6 +1,6 @@
 #pragma once
 
-#include <dynconf/secret.hpp>
+#include "crypto/wiped.hpp"
 
 #include <string>
 
@@ -12,11 +12,5 @@ inline secret as_secret(std::string text) {
     wipe(text);
     return made;
 }
-
-/// Wipes `text` when it is done with, however that ends.
-struct wiped {
-    std::string& text;
-    ~wiped() { wipe(text); }
-};
 
 }  // namespace dynconf::etcd

@@ -1,5 +1,7 @@
 #include "transport/tls_files.hpp"
 
+#include "crypto/wiped.hpp"
+
 #include <boost/system/system_category.hpp>
 
 #include <fcntl.h>

@@ -11,12 +11,6 @@
 
 namespace dynconf::transport {
 
-/// Wipes a text that held a secret.
-struct wiped {
-    std::string& what;
-    ~wiped() { wipe(what); }
-};
-
 /// A file's content, which may be a key: it is left nowhere else in memory. At most 16 MiB.
 result<secret> read_file(const std::string& path);
 

@@ -1,3 +1,4 @@
+#include "crypto/wiped.hpp"
 #include "transport/tls_errors.hpp"
 #include "transport/tls_files.hpp"
 #include "transport/tls_handles.hpp"
