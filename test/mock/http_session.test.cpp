@@ -144,6 +144,10 @@ TEST_CASE("http: recorded answers of real gateways come through as they are", "[
         s.piece = 512;
         if (s.answer.rfind("HTTP/1.1 101", 0) == 0 || s.answer.rfind("HTTP/1.1", 0) != 0) continue;
         const outcome out = once(s);
+        if (c.status / 100 == 3) {   // "//v3": Go's server knows better
+            CHECK(out.code() == errc::unexpected_status);
+            continue;
+        }
         CHECK(out.got.status == c.status);
         CHECK(out.got.body == c.body);
         if (!out.failed) ++complete;
