@@ -96,7 +96,9 @@ TEST_CASE("lease keeper: the leases of a client are one request, whose connectio
         // Go's server may throw away the later messages of a body, but not on a connection that ends.
         CHECK(r.has("Connection: close") == (count > 1));
     }
-    CHECK(gateway.connections() == (count > 1 ? requests.size() : 1));
+    // At the end there may be one more whose request was not sent any more.
+    CHECK(gateway.connections() >= (count > 1 ? requests.size() : 1));
+    CHECK(gateway.connections() <= (count > 1 ? requests.size() + 1 : 1));
 }
 
 TEST_CASE("lease keeper: a try that was too slow goes on elsewhere, and the member stays in use for all others", "[lease_keeper]") {
