@@ -347,3 +347,32 @@ TEST_CASE("a fake etcd asks for a password when it was given one", "[simulated_w
         CHECK(done.not_executed());
     });
 }
+
+TEST_CASE("a rotation waits for a key's provider no longer than a sealed client does", "[simulated_world]") {
+    simulated_world world;
+    fake_etcd etcd(world);
+    const key_ring now("now", sealing_key::generate());
+    const std::string key = "/r/1", sealed = key_ring("lost", sealing_key::generate()).seal(key, "value");
+    int asked = 0;
+    rotation_report report;
+    auto took = std::chrono::steady_clock::duration::zero();
+    world.run([&]() -> asio::awaitable<void> {
+        client c(world.get_executor(), of(etcd));
+        kv store(c);
+        co_await store.put(key, sealed);
+        const key_provider ask = [&](std::string) -> asio::awaitable<std::optional<sealing_key>> {
+            ++asked;
+            co_await world.sleep(24h);
+            co_return std::nullopt;
+        };
+        rotation turning(c, now, ask);
+        const key_range all = key_range::prefix("/r/");
+        const auto began = world.now();
+        report = co_await turning.run(all);
+        took = world.now() - began;
+    }, 48h);
+    CHECK(asked == 1);
+    REQUIRE(report.problems.size() == 1);
+    CHECK(report.problems[0].why == errc::key_unavailable);
+    CHECK(took < 1min);
+}
