@@ -7,6 +7,7 @@
 #include "wire/decoder.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -42,6 +43,9 @@ public:
         return wire::classify(status_, refusal_);
     }
 
+    /// Of the cluster that has answered; 0 where the answer does not say.
+    virtual std::uint64_t cluster_id() const noexcept { return 0; }
+
 protected:
     virtual bool takes(unsigned status) const noexcept { return status == ok; }
     virtual void restart() = 0;
@@ -61,6 +65,11 @@ template <class Message>
 class message_reply final : public reply {
 public:
     Message message;
+
+    std::uint64_t cluster_id() const noexcept override {
+        if constexpr (requires { message.header.cluster_id; }) return message.header.cluster_id;
+        return 0;
+    }
 
 private:
     void restart() override { decoder_ = wire::decoder<Message>(); }
