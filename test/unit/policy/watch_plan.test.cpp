@@ -241,6 +241,24 @@ TEST_CASE("watch plan: a stream that is abandoned makes room for the next at onc
     CHECK(p.next(t0 + 2s) == action::open);
 }
 
+TEST_CASE("watch plan: a stream that is lost takes no change along that the one to come does not know", "[watch_plan]") {
+    watch_plan p = served();
+    p.change(t0 + 1s);
+    p.opening(t0 + 1s);
+    p.change(t0 + 2s);
+    p.lost(t0 + 3s, errc::connection_closed);
+    CHECK(p.next(t0 + 3s) == action::rest);   // one is on its way
+    p.opened(t0 + 4s, false);
+    CHECK(p.next(t0 + 4s) == action::open);
+    p.opening(t0 + 4s);
+    p.opened(t0 + 5s, false);
+    p.change(t0 + 7s);
+    p.lost(t0 + 6s, errc::connection_closed);
+    p.opening(t0 + 6s);                       // now the next one knows it
+    p.opened(t0 + 7s, false);
+    CHECK(p.next(t0 + 7s) == action::rest);
+}
+
 TEST_CASE("watch plan: when every watch was refused it waits for a change", "[watch_plan]") {
     watch_plan p = plan();
     p.change(t0);
