@@ -84,12 +84,12 @@ public:
     using text_piece = boost::json::string_view;
     using parser_error = boost::system::error_code;
 
-    field_filler(const shape& root, void* target) : root_(&root), target_(target) {}
+    field_filler(const shape& root, void* target, std::size_t most) : root_(&root), target_(target), most_(most) {}
 
     void reset() {
         frames_.clear();
         scratch_.clear();
-        skipped_ = 0;
+        skipped_ = held_ = 0;
         destination_ = nullptr;
         in_string_ = false;
         base64_ = {};
@@ -98,6 +98,8 @@ public:
     }
 
     const std::string& problem() const { return problem_; }
+    /// More elements than `most` bytes hold. Their text may be far smaller: "{}," is an event.
+    bool too_large() const { return held_ > most_; }
     /// Text that has not ended is not said yet: how much of it came depends on how the input was cut.
     const fault_members& fault() {
         if (in_string_ && destination_) destination_->clear();
@@ -114,7 +116,7 @@ public:
         const field* f = top.current;
         if (!f || (f->lenient && !f->inner)) return ++skipped_, true;
         if (!f->inner || f->repeated != top.in_array) return refuse(ec, "is not what it should be but an object");
-        return push(*f->inner, f->enter(top.owner));
+        return has_room_for(*f, ec) && push(*f->inner, f->enter(top.owner));
     }
 
     bool on_object_end(std::size_t, parser_error&) {
@@ -220,6 +222,12 @@ private:
         bool in_array = false;
     };
 
+    bool has_room_for(const field& f, parser_error& ec) {
+        held_ += f.element;
+        if (too_large()) ec = make_error_code(errc::response_too_large);
+        return !ec.failed();
+    }
+
     bool push(const shape& s, void* target) {
         frames_.push_back({.fields = &s, .target = target});
         return true;
@@ -275,6 +283,7 @@ private:
             wanted_ = scalar_field(ec);
             if (ec.failed()) return false;
             if (wanted_ && (wanted_->kind == field_kind::bytes || wanted_->kind == field_kind::text)) {
+                if (!has_room_for(*wanted_, ec)) return false;
                 destination_ = static_cast<std::string*>(wanted_->at(frames_.back().owner));
                 destination_->clear();
                 if (root_->secret) destination_->reserve(room_for_a_secret);
@@ -341,6 +350,8 @@ private:
 
     const shape* root_;
     void* target_;
+    std::size_t most_;
+    std::size_t held_ = 0;                 // by the elements of arrays, without their texts
     std::vector<frame> frames_;
     std::string scratch_;                  // a key that came in pieces, or a word that is not text
     std::size_t skipped_ = 0;              // open objects and arrays that nobody wants
