@@ -27,6 +27,8 @@ FUZZ_TARGET(lease) {
             promise(clock.due() >= sent && clock.due() <= clock.safe_until(), "kept alive too late");
             promise(clock.safe_until() > sent, "it ends before it begins");
         }
+        if (answer && answer->ttl > 0 && was == lease_clock::loss::none && clock.lost(now) != lease_clock::loss::none)
+            promise(std::chrono::duration<double>(now - sent).count() >= static_cast<double>(answer->ttl) - 1, "lost before its time is up");
         (void)clock.may_come_along(now);
     }
 }
