@@ -178,7 +178,7 @@ public:
     bool on_int64(std::int64_t value, text_piece, parser_error& ec) {
         const field* f = scalar_field(ec);
         if (!f) return !ec.failed();
-        if (f->kind == field_kind::int64) return set(f, value);
+        if (f->kind == field_kind::int64) return set_bounded(f, value, ec);
         if (f->kind == field_kind::uint64 && value >= 0) return set(f, static_cast<std::uint64_t>(value));
         if (f->kind == field_kind::event_type && (value == 0 || value == 1))
             return set(f, value == 0 ? event::kind::put : event::kind::erase);
@@ -277,6 +277,13 @@ private:
         return true;
     }
 
+    template <class T>
+    bool set_bounded(const field* f, T value, parser_error& ec) {
+        if constexpr (std::is_signed_v<T>)
+            if (f->most != 0 && (value > f->most || value < -f->most)) return mismatch(ec, "is beyond what etcd counts to");
+        return set(f, value);
+    }
+
     bool take_string(text_piece s, parser_error& ec) {
         if (!in_string_) {
             in_string_ = true;
@@ -327,7 +334,7 @@ private:
     bool parse(const field* f, std::string_view word, parser_error& ec) {
         T value{};
         const auto [end, bad] = std::from_chars(word.data(), word.data() + word.size(), value);
-        if (bad == std::errc{} && end == word.data() + word.size()) return set(f, value);
+        if (bad == std::errc{} && end == word.data() + word.size()) return set_bounded(f, value, ec);
         return mismatch(ec, "is not a 64-bit integer");
     }
 
