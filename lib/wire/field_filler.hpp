@@ -54,15 +54,12 @@ inline constexpr field fault_fields[] = {
      .enter = &enter_fault, .inner = &fault_object},
 };
 
-// "prevKv" for prev_kv.
+// "prevKv" for prev_kv. In the names of the tables a letter follows each underscore.
 inline bool is_camel_case_of(std::string_view key, std::string_view name) {
     std::size_t k = 0;
     for (std::size_t n = 0; n < name.size(); ++n, ++k) {
         char c = name[n];
-        if (c == '_' && n + 1 < name.size()) {
-            c = name[++n];
-            if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-        }
+        if (c == '_') c = static_cast<char>(name[++n] - 'a' + 'A');
         if (k >= key.size() || key[k] != c) return false;
     }
     return k == key.size();
@@ -203,7 +200,7 @@ public:
     }
 
     bool on_null(parser_error& ec) {
-        return !frames_.empty() || skipped_ != 0 || refuse(ec, "null instead of an object");
+        return !frames_.empty() || refuse(ec, "null instead of an object");
     }
 
     bool on_comment_part(text_piece, parser_error&) { return true; }
@@ -345,7 +342,6 @@ private:
     bool refuse(parser_error& ec, std::string_view what) {
         std::string path;
         for (const frame& f : frames_) {
-            if (!f.current) break;
             if (!path.empty()) path += '.';
             path += f.current->name;
         }

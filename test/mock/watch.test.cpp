@@ -301,6 +301,7 @@ TEST_CASE("watch: a reader that caught up while its stream was lost and the next
     });
     client_options o = options_for({gateway.url()});
     o.watch_buffer_bytes = 3000;
+    o.max_staleness = 1h;   // no sign of life, which would find out as well
     o.log = [&](const log_record& r) { lost = lost || r.event == "watch_interrupted"; };
     with_client(o, [&](client& c) -> asio::awaitable<void> {
         watcher a(c, ours(), from(9)), b(c, key_range::prefix("/b/"), from(9));

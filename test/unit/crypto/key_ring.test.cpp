@@ -5,6 +5,8 @@
 #include "unit/crypto/hex.hpp"
 #include "support/catch.hpp"
 
+#include <algorithm>
+#include <cctype>
 #include <random>
 #include <set>
 #include <stdexcept>
@@ -70,7 +72,16 @@ TEST_CASE("sealing_key: from text, and back", "[crypto]") {
     CHECK(sealing_key::from_base64(padded.substr(0, 43)) == key);
     CHECK_FALSE(refusal([] { return sealing_key::from_hex(""); }).empty());
     CHECK_FALSE(refusal([] { return sealing_key::from_hex("8f3a"); }).empty());
-    CHECK_FALSE(refusal([] { return sealing_key::from_hex(std::string(64, 'g')); }).empty());
+    std::string upper = key_digits;
+    std::transform(upper.begin(), upper.end(), upper.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    CHECK(sealing_key::from_hex(upper) == key);
+    for (const char wrong : {'/', ':', '@', 'G', '`', 'g'})
+        for (const std::size_t at : {0u, 1u, 63u}) {
+            std::string digits = key_digits;
+            digits[at] = wrong;
+            CAPTURE(digits);
+            CHECK_FALSE(refusal([&] { return sealing_key::from_hex(digits); }).empty());
+        }
     CHECK_FALSE(refusal([] { return sealing_key::from_base64(""); }).empty());
     CHECK_FALSE(refusal([] { return sealing_key::from_base64("hunter2!"); }).empty());
     CHECK_FALSE(refusal([&] { return sealing_key::from_base64(key_digits); }).empty());   // base64 of 48 bytes
@@ -91,7 +102,7 @@ TEST_CASE("key_ring: ids and which key writes", "[crypto]") {
     CHECK(first.reading("one", one).ids().size() == 1);
     CHECK_FALSE(refusal([&] { return first.reading("one", two); }).empty());
     CHECK_FALSE(refusal([&] { return first.writing("one", two); }).empty());
-    for (const std::string& id : {std::string(), std::string("with space"), std::string("\n"), std::string("\xc3\xa4"), std::string(65, 'x')})
+    for (const std::string& id : {std::string(), std::string("with space"), std::string("\n"), std::string("\xc3\xa4"), std::string("\x7f"), std::string(65, 'x')})
         CHECK_FALSE(refusal([&] { return key_ring(id, one); }).empty());
     CHECK(key_ring(std::string(64, 'x'), one).open("k", key_ring(std::string(64, 'x'), one).seal("k", "v")).value() == "v");
 

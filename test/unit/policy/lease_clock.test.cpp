@@ -125,6 +125,9 @@ TEST_CASE("lease clock: of an unknown lease the first answer tells", "[policy]")
         c.gone(start + 1s);
         CHECK(c.lost(start + 1s) == loss::not_found);
     }
+    SECTION("nobody is asked") {
+        CHECK(c.lost(start + 20s) == loss::unreachable);
+    }
     SECTION("nobody answers") {
         c.failed(start + 10s, false, 3);
         CHECK(c.lost(start + 19s) == loss::none);

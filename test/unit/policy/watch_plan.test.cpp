@@ -285,3 +285,20 @@ TEST_CASE("watch plan: changes in a row wait for each other as long as a stream 
     p.change_soon(t0 + 3s);
     CHECK(p.wake_at() == t0 + 3s + 100ms);
 }
+
+TEST_CASE("watch plan: while a sign of life is waited for no other is asked for", "[watch_plan]") {
+    watch_plan p = served();
+    CHECK(p.wake_at() == t0 + 5s);
+    p.probing(t0 + 5s);
+    CHECK(p.wake_at() == t0 + 60s);   // the rotation
+    CHECK(p.next(t0 + 11s) == action::rest);
+    p.probe_answered();
+    CHECK(p.next(t0 + 11s) == action::probe);
+}
+
+TEST_CASE("watch plan: what no endpoint can mend makes a pause at the first of them", "[watch_plan]") {
+    watch_plan p = served(2);
+    CHECK(p.lost(t0 + 1s, boost::asio::error::connection_reset) == 0ms);   // the other one is next
+    p = served(2);
+    CHECK(p.lost(t0 + 1s, server_errc::permission_denied) == 30s);
+}
