@@ -46,6 +46,7 @@ struct discovery_options {
     /// Looked up first by the call or watch that needs an endpoint, as part of its time and for `connect_timeout` at most,
     /// and again while all endpoints are down; without a result such a call fails with errc::discovery_failed, and the next
     /// one looks again. A record that appears later is used as a member is; what is known stays when a look-up fails.
+    /// Records that name no endpoint of the cluster any more, while it cannot be reached, name the new one.
     /// DNS itself proves nothing: certificates are checked against the target's name, so the authorities of
     /// `tls_options` decide who may answer.
     std::string srv;

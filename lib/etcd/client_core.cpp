@@ -223,6 +223,7 @@ asio::awaitable<result<client_core::tried>> client_core::try_once(std::optional<
         const time_point began = clock::now();
         auto outcome = co_await attempt(what, body, answer, done.index, use.token, due);
         if (outcome) {
+            if (const std::uint64_t id = answer.cluster_id()) cluster_id_ = id;
             if (what.needs_leader) report_success(done.index, began);
             else health_.answered(done.index);
             co_return done;

@@ -98,13 +98,14 @@ void client_core::learned(std::size_t index) {
     health_changed_.notify_all();
 }
 
-asio::awaitable<bool> client_core::admit(const std::vector<endpoint>& listed, std::uint64_t cluster_id) {
+asio::awaitable<bool> client_core::admit(const std::vector<endpoint>& listed, std::uint64_t cluster_id, time_point due) {
     for (const endpoint& e : listed) {
         const std::size_t index = number_of(e);
         if (!health_.is_retired(index)) continue;
         const time_point began = clock::now();
-        auto status = co_await status_of(index);
+        auto status = co_await status_of(index, due);
         if (co_await transport::was_cancelled()) co_return false;
+        if (!status && clock::now() >= due) co_return false;
         if (status && status->header.cluster_id != cluster_id) status = error{server_errc::cluster_id_mismatch, e.to_string()};
         if (!status) {
             log(log_level::info, "endpoint_not_used", status.error().message(), {{"cause", status.error().message()}, {"endpoint", e.to_string()}});

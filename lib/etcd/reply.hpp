@@ -7,6 +7,7 @@
 #include "wire/decoder.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -45,6 +46,9 @@ public:
         return wire::classify(status_, refusal_);
     }
 
+    /// Of the cluster that has answered; 0 where the answer does not say.
+    virtual std::uint64_t cluster_id() const noexcept { return 0; }
+
 protected:
     std::size_t most() const noexcept { return most_; }
     virtual bool takes(unsigned status) const noexcept { return status == ok; }
@@ -66,6 +70,11 @@ template <class Message>
 class message_reply final : public reply {
 public:
     Message message;
+
+    std::uint64_t cluster_id() const noexcept override {
+        if constexpr (requires { message.header.cluster_id; }) return message.header.cluster_id;
+        return 0;
+    }
 
 private:
     void restart() override { decoder_ = wire::decoder<Message>(wire::decoder<Message>::envelope::none, most()); }

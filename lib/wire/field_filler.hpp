@@ -54,15 +54,12 @@ inline constexpr field fault_fields[] = {
      .enter = &enter_fault, .inner = &fault_object},
 };
 
-// "prevKv" for prev_kv.
+// "prevKv" for prev_kv. In the names of the tables a letter follows each underscore.
 inline bool is_camel_case_of(std::string_view key, std::string_view name) {
     std::size_t k = 0;
     for (std::size_t n = 0; n < name.size(); ++n, ++k) {
         char c = name[n];
-        if (c == '_' && n + 1 < name.size()) {
-            c = name[++n];
-            if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-        }
+        if (c == '_') c = static_cast<char>(name[++n] - 'a' + 'A');
         if (k >= key.size() || key[k] != c) return false;
     }
     return k == key.size();
@@ -178,7 +175,7 @@ public:
     bool on_int64(std::int64_t value, text_piece, parser_error& ec) {
         const field* f = scalar_field(ec);
         if (!f) return !ec.failed();
-        if (f->kind == field_kind::int64) return set(f, value);
+        if (f->kind == field_kind::int64) return set_bounded(f, value, ec);
         if (f->kind == field_kind::uint64 && value >= 0) return set(f, static_cast<std::uint64_t>(value));
         if (f->kind == field_kind::event_type && (value == 0 || value == 1))
             return set(f, value == 0 ? event::kind::put : event::kind::erase);
@@ -203,7 +200,7 @@ public:
     }
 
     bool on_null(parser_error& ec) {
-        return !frames_.empty() || skipped_ != 0 || refuse(ec, "null instead of an object");
+        return !frames_.empty() || refuse(ec, "null instead of an object");
     }
 
     bool on_comment_part(text_piece, parser_error&) { return true; }
@@ -277,6 +274,13 @@ private:
         return true;
     }
 
+    template <class T>
+    bool set_bounded(const field* f, T value, parser_error& ec) {
+        if constexpr (std::is_signed_v<T>)
+            if (f->most != 0 && (value > f->most || value < -f->most)) return mismatch(ec, "is beyond what etcd counts to");
+        return set(f, value);
+    }
+
     bool take_string(text_piece s, parser_error& ec) {
         if (!in_string_) {
             in_string_ = true;
@@ -327,7 +331,7 @@ private:
     bool parse(const field* f, std::string_view word, parser_error& ec) {
         T value{};
         const auto [end, bad] = std::from_chars(word.data(), word.data() + word.size(), value);
-        if (bad == std::errc{} && end == word.data() + word.size()) return set(f, value);
+        if (bad == std::errc{} && end == word.data() + word.size()) return set_bounded(f, value, ec);
         return mismatch(ec, "is not a 64-bit integer");
     }
 
@@ -338,7 +342,6 @@ private:
     bool refuse(parser_error& ec, std::string_view what) {
         std::string path;
         for (const frame& f : frames_) {
-            if (!f.current) break;
             if (!path.empty()) path += '.';
             path += f.current->name;
         }

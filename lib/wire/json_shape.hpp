@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -32,6 +33,7 @@ struct field {
     field_kind kind;
     bool repeated = false;                    // `at` and `enter` append an element
     bool lenient = false;                     // another type is no error but as good as absent
+    std::int64_t most = 0;                    // of an int64, with either sign; 0: whatever it holds
     void* (*at)(void* owner) = nullptr;       // the member that takes a scalar
     void* (*enter)(void* owner) = nullptr;    // the owner of an object's members
     const shape* inner = nullptr;             // the object's fields
@@ -94,6 +96,22 @@ template <auto Member>
 constexpr field scalar(std::string_view name) {
     using type = typename detail::member_traits<Member>::type;
     return {.name = name, .kind = detail::scalar_kind<type>::value, .at = &detail::place<Member>};
+}
+
+/// A revision. The greatest number of all is none, so that whoever goes on behind one may add 1.
+template <auto Member>
+constexpr field revision(std::string_view name) {
+    field f = scalar<Member>(name);
+    f.most = std::numeric_limits<std::int64_t>::max() - 1;
+    return f;
+}
+
+/// Seconds, at most as many as etcd itself grants; the clock's nanoseconds hold them.
+template <auto Member>
+constexpr field ttl(std::string_view name) {
+    field f = scalar<Member>(name);
+    f.most = 9'000'000'000;
+    return f;
 }
 
 template <auto Member>
