@@ -267,9 +267,12 @@ def run_tool(stage, tool, endpoint):
              (['get', 'k', '--endpoints', echo(stage.echoed), '--command-timeout', '2s'], good),
              (['status', '--endpoints', echo(stage.echoed), '--command-timeout', '2s'], good)]
     for number, (arguments, password) in enumerate(cases):
-        for how in ('environment', 'arguments'):
+        for how in ('environment', 'arguments', 'file'):
             env = {k: v for k, v in os.environ.items() if not k.startswith('DYNCONF_')}
             extra = ['--user', 'svc', '--password', password] if how == 'arguments' else []
+            if how == 'file':
+                (stage.folder / 'of the tool').write_text(password + '\n')
+                extra = ['--user', 'svc', '--password-file', str(stage.folder / 'of the tool')]
             if how == 'environment':
                 env.update(DYNCONF_USER='svc', DYNCONF_PASSWORD=password)
             done = subprocess.run([tool, *arguments, *extra], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
