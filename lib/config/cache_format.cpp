@@ -96,7 +96,8 @@ bool is_tame(bytes_view in) {
 
 std::optional<json> parse(bytes_view in) {
     if (!is_tame(in)) return std::nullopt;
-    json parsed = json::from_cbor(in.begin(), in.end(), true, false);
+    const auto* text = reinterpret_cast<const char*>(in.data());   // libc++ has no char_traits of any other byte
+    json parsed = json::from_cbor(text, text + in.size(), true, false);
     if (parsed.is_discarded()) return std::nullopt;
     return parsed;
 }

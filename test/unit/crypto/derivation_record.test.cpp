@@ -49,6 +49,8 @@ TEST_CASE("derivation_record: what is none is refused, and how", "[derivation_re
         {"another spelling of the salt", begin + "600000 " + salt.substr(0, salt.size() - 1) + ' ' + check, errc::seal_broken},
         {"no salt", begin + "600000  " + check, errc::seal_broken},
         {"a short salt", begin + "600000 AAAA " + check, errc::seal_broken},
+        {"a salt that is not base64", begin + "600000 !!! " + check, errc::seal_broken},
+        {"a salt in another spelling", begin + "600000 " + salt.substr(0, salt.size() - 1) + ' ' + check, errc::seal_broken},
         {"no check", begin + "600000 " + salt, errc::seal_broken},
         {"a line break", begin + "600000 " + salt + ' ' + check + "\n", errc::seal_broken},
         {"more behind it", begin + "600000 " + salt + ' ' + check + " more", errc::seal_broken},
