@@ -1,9 +1,11 @@
 #include <dynconf/config/value.hpp>
 
 #include "wire/overloaded.hpp"
+#include "wire/quote.hpp"
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -56,14 +58,17 @@ bool survives_commas(const std::vector<std::string>& items) {
         if (item.empty() || item.find(',') != std::string::npos ||
             blanks.find(item.front()) != std::string_view::npos || blanks.find(item.back()) != std::string_view::npos)
             return false;
-    return items.empty() || items.front().front() != '[';
+    return true;
 }
 
 std::string text_of(const std::vector<std::string>& items) {
-    if (!survives_commas(items)) return json_text(items);
-    std::string out;
+    const bool bracket = !items.empty() && items.front().starts_with('[');
+    const bool in_utf8 = std::all_of(items.begin(), items.end(), [](const std::string& s) { return wire::is_utf8(s); });
+    if (!survives_commas(items) || (bracket && in_utf8)) return json_text(items);
+    // JSON has no place for bytes that are not UTF-8. An empty item in front is dropped again, and keeps a bracket from beginning JSON.
+    std::string out = bracket ? "," : "";
     for (const auto& item : items) {
-        if (!out.empty()) out += ',';
+        if (&item != &items.front()) out += ',';
         out += item;
     }
     return out;

@@ -20,7 +20,7 @@ FUZZ_TARGET(lease) {
         const auto was = clock.lost(now);
         if (answer && answer->ttl > 0) clock.acknowledged(std::chrono::seconds(answer->ttl), sent);
         else if (answer) clock.gone(now);
-        else clock.failed(now, in.byte() % 2 == 0);
+        else clock.failed(now, in.byte() % 2 == 0, 1 + in.byte() % 4U);
         promise(clock.try_limit(now) > clock.try_limit(now).zero(), "a try without time");
         promise(was == lease_clock::loss::none || clock.lost(now) == was, "a lost lease comes back, or is lost in another way");
         if (answer && answer->ttl > 0 && clock.lost(now) == lease_clock::loss::none) {

@@ -140,6 +140,7 @@ TEST_CASE("canonical text", "[value]") {
     CHECK(value(std::vector<std::string>{"a", "b"}).to_text() == "a,b");
     CHECK(value(std::vector<std::string>{"a,b", " c"}).to_text() == R"(["a,b"," c"])");
     CHECK(value(std::vector<std::string>{"[a"}).to_text() == R"(["[a"])");
+    CHECK(value(std::vector<std::string>{"[\xe5", "b"}).to_text() == ",[\xe5,b");
     CHECK(value(std::vector<std::string>{""}).to_text() == R"([""])");
     CHECK(value(90s).to_text() == "1m30s");
     CHECK(value(0s).to_text() == "0s");
