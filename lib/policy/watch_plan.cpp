@@ -94,6 +94,7 @@ std::chrono::milliseconds watch_plan::pause_after(time_point now, const error_co
     if (served_since_ != time_point::max() && now - served_since_ >= how_.backoff.healthy) {
         failed_in_row_ = 0;
         token_renewed_ = false;
+        served_since_ = now;   // once, or what fails beside a stream that serves would be the first failure each time
     }
     if (!serving_) served_since_ = time_point::max();
     std::chrono::milliseconds pause(0);

@@ -38,11 +38,30 @@ find_clang() {
     return 1
 }
 
+# The llvm-symbolizer of that clang++: without one a sanitizer's report has no names, and suppressions are names.
+find_symbolizer() {
+    local clang name
+    clang=$(find_clang) || return 1
+    for name in "llvm-symbolizer${clang#clang++}" llvm-symbolizer; do
+        command -v "$name" && return
+    done
+    return 1
+}
+
+# libc++ with headers, as that clang++ finds it.
+have_libcxx() {
+    local clang
+    clang=$(find_clang) || return 1
+    "$clang" -stdlib=libc++ -fsyntax-only -x c++ - <<<'#include <version>' 2>/dev/null
+}
+
 # The words for one need, for a reader without apt.
 describe() {
     case $1 in
         compiler) say "a C++20 compiler (g++ >= 12)" ;;
         clang) say "clang++ >= 16" ;;
+        symbolizer) say "llvm-symbolizer" ;;
+        libc++) say "libc++ of clang++ >= 16, with headers" ;;
         meson) say "meson >= 1.0$(have meson && say " (found $(meson --version))")" ;;
         boost) say "Boost headers >= 1.81$([[ -n $(boost_version) ]] && say " (found $(boost_version))")" ;;
         json) say "nlohmann_json >= 3.11" ;;
@@ -58,6 +77,8 @@ satisfied() {
     case $1 in
         compiler) have "${CXX:-g++}" ;;
         clang) find_clang >/dev/null ;;
+        symbolizer) find_symbolizer >/dev/null ;;
+        libc++) have_libcxx ;;
         meson) have_meson ;;
         ninja) have_ninja ;;
         pkg-config) have_pkg_config ;;
@@ -74,24 +95,31 @@ satisfied() {
 # Meson can take these from subprojects/*.wrap where it may download.
 has_wrap() { [[ $1 == boost || $1 == json || $1 == catch2 || $1 == cli11 ]]; }
 # Without these everything works, slower or with less to see.
-is_optional() { [[ $1 == ccache ]]; }
+is_optional() { [[ $1 == ccache || $1 == symbolizer ]]; }
 
 apt_candidate() { apt-cache policy "$1" 2>/dev/null | sed -n 's/^  Candidate: //p' | grep -v '(none)'; }
+
+# clang_packages VERSIONED OTHERWISE: the packages of the clang at hand, or else of the newest there is; %s is the version.
+clang_packages() {
+    local version clang='' own=''
+    if clang=$(find_clang); then own=$("$clang" -dumpversion); fi
+    for version in ${own%%.*} 19 18 17 16; do
+        if [[ -n $(apt_candidate "clang-$version") ]]; then
+            say "${1//%s/$version}"
+            return
+        fi
+    done
+    say "$2"
+}
 
 # The package names for one need on this release.
 apt_packages() {
     local version name
     case $1 in
         compiler) say g++ ;;
-        clang)
-            for version in 19 18 17 16; do
-                if [[ -n $(apt_candidate "clang-$version") ]]; then
-                    say "clang-$version libclang-rt-$version-dev"
-                    return
-                fi
-            done
-            say clang
-            ;;
+        clang) clang_packages "clang-%s libclang-rt-%s-dev" clang ;;
+        symbolizer) clang_packages "llvm-%s" llvm ;;
+        libc++) clang_packages "libc++-%s-dev libc++abi-%s-dev" "libc++-dev libc++abi-dev" ;;
         ninja) say ninja-build ;;
         boost)
             for name in libboost-dev libboost1.{81,83,88,90}-dev; do

@@ -76,7 +76,9 @@ TEST_CASE("key rotation: no write is lost to writers on both keys, and the old k
         // Each adds one to a counter if nobody has changed it since it was read; half of them still write with the old key.
         const auto work = [&](int w) -> asio::awaitable<void> {
             const key_ring& ring = w % 2 == 0 ? writes_a : writes_b;
-            for (unsigned n = static_cast<unsigned>(w); !rotated; n = n * 1'664'525u + 1'013'904'223u) {
+            unsigned n = static_cast<unsigned>(w);
+            while (!rotated) {
+                n = n * 1'664'525u + 1'013'904'223u;
                 const int i = static_cast<int>((n >> 8) % keys);
                 const std::string key = name_of(i);
                 std::optional<key_value> was = co_await store.get(key);

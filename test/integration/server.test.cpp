@@ -70,8 +70,8 @@ TEST_CASE("server: a watch that is cancelled or destroyed is gone there", "[serv
     etcd_admin(etcd).put("/app/k", "v");
     const auto has_watches = [&](double n) { return becomes_true([&] { return of(etcd).watches >= n; }); };
     SECTION("a cancelled next(), the client destroyed") {
+        asio::cancellation_signal mirror_stop, watcher_stop;   // until the threads have ended: the coroutines hold their slots
         io_threads io(1);
-        asio::cancellation_signal mirror_stop, watcher_stop;
         {
             client c(io.get_executor(), hasty(etcd));
             asio::co_spawn(io.get_executor(), follow(mirror(c, key_range::prefix("/app/"))),

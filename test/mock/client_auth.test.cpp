@@ -56,6 +56,7 @@ TEST_CASE("client: a thousand refusals at once fetch one new token", "[client][a
         });
         client_options o = with_user(options_for({gateway.url()}));
         o.max_connections = many;
+        o.connect_timeout = o.request_timeout = o.total_timeout = 60s;   // as a busy machine may take
         with_client(o, [&](client& c) -> asio::awaitable<void> {
             kv store(c);
             co_await read_once(store);

@@ -45,6 +45,8 @@ TEST_CASE("derivation_record: what is none is refused, and how", "[derivation_re
         {"no number", begin + "6e5 " + salt + ' ' + check, errc::seal_broken},
         {"a number past all bounds", begin + "99999999999999999999 " + salt + ' ' + check, errc::seal_broken},
         {"negative", begin + "-600000 " + salt + ' ' + check, errc::seal_broken},
+        {"another spelling of the number", begin + "0600000 " + salt + ' ' + check, errc::seal_broken},
+        {"another spelling of the salt", begin + "600000 " + salt.substr(0, salt.size() - 1) + ' ' + check, errc::seal_broken},
         {"no salt", begin + "600000  " + check, errc::seal_broken},
         {"a short salt", begin + "600000 AAAA " + check, errc::seal_broken},
         {"a salt that is not base64", begin + "600000 !!! " + check, errc::seal_broken},

@@ -210,6 +210,22 @@ TEST_CASE("watch plan: while the old stream serves, a new one that cannot be had
     CHECK(p.next(t0 + 1100ms) == action::open);   // the change is still due
 }
 
+TEST_CASE("watch plan: beside a stream that has long served, too, each round of failures is followed by a pause", "[watch_plan]") {
+    watch_plan p = served(3);
+    const auto later = t0 + 10min;
+    p.probing(later);
+    p.change(later);
+    for (int round = 0; round < 3; ++round)
+        for (int endpoint = 0; endpoint < 3; ++endpoint) {
+            INFO("round " << round << ", endpoint " << endpoint);
+            p.opening(later);
+            const auto pause = p.open_failed(later, server_errc::timeout);
+            CHECK((pause > 0ms) == (endpoint == 2));
+        }
+    CHECK(p.next(later) == action::rest);
+    CHECK(p.wake_at() == later + 400ms);
+}
+
 TEST_CASE("watch plan: a stream that is abandoned makes room for the next at once", "[watch_plan]") {
     watch_plan p = plan();
     p.change(t0);
