@@ -246,7 +246,7 @@ TEST_CASE("watch: a proxy that limits the rate does not end it", "[watch]") {
         return stream({created(9), news(9, {put_event("/a/1", "x", 9)})}, then::hold);
     });
     with_client(options_for({gateway.url()}), [&](client& c) -> asio::awaitable<void> {
-        watcher w(c, ours());
+        watcher w(c, ours(), from(9));
         const std::string got = co_await next_of(w);
         CHECK(got == "/a/1=x@9");
     });
