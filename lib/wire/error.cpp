@@ -70,7 +70,8 @@ struct own_category final : boost::system::error_category {
     const char* name() const noexcept override { return "dynconf"; }
     std::string message(int code) const override {
         const auto text = own_text(static_cast<errc>(code));
-        return text.empty() ? "dynconf error " + std::to_string(code) : std::string(text);
+        if (text.empty()) return "dynconf error " + std::to_string(code);
+        return std::string(text);
     }
 };
 
@@ -78,7 +79,8 @@ struct etcd_category final : boost::system::error_category {
     const char* name() const noexcept override { return "etcdserver"; }
     std::string message(int code) const override {
         const auto text = wire::server_text(static_cast<server_errc>(code));
-        return text.empty() ? "etcd error " + std::to_string(code) : std::string(text);
+        if (text.empty()) return "etcd error " + std::to_string(code);
+        return std::string(text);
     }
 };
 

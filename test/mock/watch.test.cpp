@@ -239,6 +239,20 @@ TEST_CASE("watch: what will not heal ends next(), all else is tried again", "[wa
     CHECK(e.detail.find("15") != std::string::npos);
 }
 
+TEST_CASE("watch: a proxy that limits the rate does not end it", "[watch]") {
+    fake_gateway gateway;
+    gateway.on(watch_path, [](const auto& r) {
+        if (r.number == 1) return text("slow down", 429);
+        return stream({created(9), news(9, {put_event("/a/1", "x", 9)})}, then::hold);
+    });
+    with_client(options_for({gateway.url()}), [&](client& c) -> asio::awaitable<void> {
+        watcher w(c, ours(), from(9));
+        const std::string got = co_await next_of(w);
+        CHECK(got == "/a/1=x@9");
+    });
+    CHECK(gateway.count(watch_path) == 2);
+}
+
 TEST_CASE("watch: with no member up, also none to fetch a token from, it keeps trying", "[watch][auth]") {
     fake_gateway first, second;
     const auto starting = [](const auto& r) {

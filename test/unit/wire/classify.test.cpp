@@ -204,6 +204,8 @@ TEST_CASE("answers that are no JSON") {
     check(200, "hello", errc::malformed_response, "'hello'");
     check(200, "{\"a\":1}", errc::malformed_response, "{\"a\":1}");
     check(301, "", errc::unexpected_status, "301");
+    check(400, "Client sent an HTTP request to an HTTPS server.\n", errc::protocol_mismatch, "give the endpoint as https");
+    check(400, "Bad Request", errc::unexpected_status, "Bad Request");
     check(503, "etcdserver: no leader\n", server_errc::no_leader, "etcdserver: no leader");
     for (const auto& [status, code] : std::initializer_list<std::pair<unsigned, grpc_errc>>{
              {401, grpc_errc::unauthenticated}, {403, grpc_errc::permission_denied}, {404, grpc_errc::not_found},

@@ -421,3 +421,25 @@ TEST_CASE("a list of members, one that is not started and a learner among them")
     CHECK(list.members[1].client_urls.empty());
     CHECK(list.members[2].is_learner);
 }
+
+TEST_CASE("what the elements of arrays take is bounded, wherever it is cut") {
+    for (const std::string& body : {std::string(R"({"errors":["a","b","c"]})"), std::string(R"({"version":"x","errors":["","",""]})")}) {
+        for (std::size_t i = 0; i <= body.size(); ++i) {
+            CAPTURE(body, i);
+            decoder<status_response> tight(decoder<status_response>::envelope::none, 2 * sizeof(std::string));
+            tight.write(std::string_view(body).substr(0, i));
+            tight.write(std::string_view(body).substr(i));
+            const auto refused = tight.finish();
+            REQUIRE_FALSE(refused);
+            CHECK(refused.error() == errc::response_too_large);
+            decoder<status_response> roomy(decoder<status_response>::envelope::none, 1000 * sizeof(std::string));
+            roomy.write(body);
+            CHECK(roomy.finish()->errors.size() == 3);
+        }
+    }
+    decoder<range_response> keys(decoder<range_response>::envelope::none, 1);
+    CHECK_FALSE(keys.write(R"({"kvs":[{},{}]})"));
+    CHECK(keys.finish().error() == errc::response_too_large);
+    CHECK(keys.write(R"({"count":"1"})"));   // ready for the next, which has none
+    CHECK(keys.finish()->count == 1);
+}
