@@ -79,7 +79,7 @@ using rotation_progress = std::function<void(const rotation_report& so_far)>;
 class rotation : public detail::facet<rotation> {
 public:
     /// Through `c`, whether it is sealed or not; keys are named as its view names them. `ask` is for keys that the ring does not
-    /// have, each asked for once.
+    /// have, each within `sealing_options::key_timeout` and as often as a sealed client would: its defaults hold.
     DYNCONF_API rotation(const client& c, key_ring keys, key_provider ask = {});
 
     /// What cannot be opened is counted and left alone. Fails with errc::invalid_argument for options that cannot work, or

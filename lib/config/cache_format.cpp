@@ -167,8 +167,10 @@ bool read_header(const json& header, cache_copy& copy) {
     const auto as_of = integer(field("as_of_ms"));
     const json& cluster = field("cluster_id");
     const json& ranges = field("ranges");
+    // There has to be a revision behind it.
+    if (!revision || *revision <= 0 || *revision == std::numeric_limits<revision_t>::max()) return false;
     // Up to the year 2255: the system's clock counts nanoseconds.
-    if (!revision || *revision <= 0 || !as_of || *as_of < 0 || *as_of > 9'000'000'000'000) return false;
+    if (!as_of || *as_of < 0 || *as_of > 9'000'000'000'000) return false;
     if (!cluster.is_number_unsigned() || !ranges.is_array()) return false;
     copy.content.revision = *revision;
     copy.content.cluster_id = cluster.get_ref<const json::number_unsigned_t&>();

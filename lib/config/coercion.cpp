@@ -2,6 +2,7 @@
 
 #include <dynconf/config/json.hpp>
 
+#include "wire/json_depth.hpp"
 #include "wire/quote.hpp"
 
 #include <nlohmann/json.hpp>
@@ -36,26 +37,6 @@ constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cas
 bool same_word(std::string_view a, std::string_view lower_case) noexcept {
     return std::equal(a.begin(), a.end(), lower_case.begin(), lower_case.end(),
                       [](char x, char y) { return lower(x) == y; });
-}
-
-// How deep the brackets go, without building anything.
-bool deeper_than(std::string_view text, std::size_t limit) noexcept {
-    std::size_t depth = 0;
-    bool in_string = false;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const char c = text[i];
-        if (in_string) {
-            if (c == '\\') ++i;
-            else if (c == '"') in_string = false;
-        } else if (c == '"') {
-            in_string = true;
-        } else if (c == '[' || c == '{') {
-            if (++depth > limit) return true;
-        } else if ((c == ']' || c == '}') && depth > 0) {
-            --depth;
-        }
-    }
-    return false;
 }
 
 // Takes the digits at the front; false when there are none or they do not fit.
@@ -183,7 +164,7 @@ std::optional<std::vector<std::string>> parse_list(std::string_view text) {
     std::vector<std::string> items;
     if (!rest.empty() && rest.front() == '[') {
         // A bracket that does not hold strings is more likely a slip than items that begin with one.
-        if (deeper_than(rest, 1)) return std::nullopt;
+        if (wire::deeper_than(rest, 1)) return std::nullopt;
         auto document = nlohmann::json::parse(rest, nullptr, false);
         if (!document.is_array()) return std::nullopt;
         for (auto& item : document) {
@@ -228,7 +209,7 @@ std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text, st
 }
 
 result<nlohmann::json> parse_json(std::string_view text, std::size_t max_depth, quoting quote) {
-    if (deeper_than(text, max_depth))
+    if (wire::deeper_than(text, max_depth))
         return refusal("a JSON document at most " + std::to_string(max_depth) + " levels deep", text, quote);
     auto document = nlohmann::json::parse(text, nullptr, false);
     if (document.is_discarded()) return refusal("a JSON document", text, quote);

@@ -26,6 +26,9 @@ std::chrono::milliseconds server_limit(std::chrono::milliseconds limit) {
 /// A call may see its token refused because it expired and once more because users changed meanwhile.
 constexpr unsigned most_refreshes = 3;
 
+/// Longer than any token: each request would carry it.
+constexpr std::size_t most_token = 64 * 1024;
+
 /// How long a first login is waited for.
 constexpr int patience_in_request_timeouts = 4;
 
@@ -143,7 +146,7 @@ asio::awaitable<boost::system::result<void, client_core::failure>> client_core::
     http.expires_at(clock::now() + limit);
     std::optional<vigil> watching;
     if (what.patient) watching.emplace(*this, index, http);
-    answer.expect();
+    answer.expect(options_.max_response_bytes);
     std::string text = request(what, body, pools_[index]->to(), token, limit_ms);
     const wiped at_end{text};
     result<void> sent = co_await http.send(text, answer, options_.max_response_bytes);
@@ -220,6 +223,7 @@ asio::awaitable<result<client_core::tried>> client_core::try_once(std::optional<
         const time_point began = clock::now();
         auto outcome = co_await attempt(what, body, answer, done.index, use.token, due);
         if (outcome) {
+            if (const std::uint64_t id = answer.cluster_id()) cluster_id_ = id;
             if (what.needs_leader) report_success(done.index, began);
             else health_.answered(done.index);
             co_return done;
@@ -351,6 +355,7 @@ asio::awaitable<void> client_core::fetch_token(bool background, std::chrono::mil
         what.patient = true;
         what.secret = who.password.reveal();
         auto answer = co_await unary<wire::authenticate_response>(what, body.reveal());
+        if (answer && answer->token.size() > most_token) answer = error{errc::malformed_response, "authenticate: a token of " + std::to_string(answer->token.size()) + " bytes"};
         const error why = answer ? error{} : answer.error();
         if (answer || why.code == server_errc::auth_not_enabled) {
             login_.state.accepted();

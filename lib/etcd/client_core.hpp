@@ -229,15 +229,16 @@ private:
     std::optional<time_point> next_care() const;
     asio::awaitable<void> probe(std::size_t index);
     /// What a member says of itself; an error where it is not fit to serve.
-    asio::awaitable<result<status_response>> status_of(std::size_t index);
+    asio::awaitable<result<status_response>> status_of(std::size_t index, time_point due = time_point::max());
 
     asio::awaitable<void> learn_members();
     std::vector<endpoint> usable(const std::vector<member>& members) const;
     /// https is in use: no plain endpoint is taken up any more.
     bool is_secure() const;
     std::size_t number_of(const endpoint& e);
-    /// Those of `listed` that are not in use yet are from now on, if they show to be of that cluster; false when cancelled.
-    asio::awaitable<bool> admit(const std::vector<endpoint>& listed, std::uint64_t cluster_id);
+    /// Those of `listed` that are not in use yet are from now on, if they show to be of that cluster; false when cancelled or
+    /// late.
+    asio::awaitable<bool> admit(const std::vector<endpoint>& listed, std::uint64_t cluster_id, time_point due = time_point::max());
     void learned(std::size_t index);
     /// Retires what was found, and is in no list any more.
     void retire_unlisted();
@@ -247,6 +248,8 @@ private:
     asio::awaitable<void> look_up(time_point due);
     /// An error where none of them can be used; then nothing has changed.
     result<void> take(const policy::srv_found& found);
+    /// Admits what the records list where nobody is up who could say to which cluster it has to belong; the same.
+    asio::awaitable<bool> admit_in_an_outage(time_point due);
     asio::awaitable<void> refresh_records();
     std::chrono::milliseconds refresh_in() const;
 
@@ -268,6 +271,7 @@ private:
     policy::retry_budget retries_;
     std::set<std::size_t> on_trial_;
     error last_failure_;
+    std::uint64_t cluster_id_ = 0;   // that has answered last
     policy::token_state tokens_;
     credential_keeper login_;
     transport::condition token_changed_;

@@ -3,14 +3,11 @@
 #include "crypto/hide.hpp"
 #include "transport/clock.hpp"
 #include "transport/offload.hpp"
+#include "transport/secret_file.hpp"
 
-#include <cerrno>
 #include <cstdlib>
-#include <cstring>
-#include <fcntl.h>
 #include <memory>
 #include <stdexcept>
-#include <unistd.h>
 #include <utility>
 
 namespace dynconf {
@@ -37,6 +34,7 @@ using clock = transport::clock;
 namespace {
 
 constexpr std::chrono::seconds longest_read(10);
+constexpr std::size_t most_of_a_password = 64 * 1024;
 
 error unavailable(std::string why) { return {errc::credentials_unavailable, std::move(why)}; }
 
@@ -46,31 +44,11 @@ result<secret> variable(const std::string& name) {
     return secret(text);
 }
 
-/// Not through a stream, whose buffer nobody wipes.
 result<secret> password_in(const std::filesystem::path& path) {
-    const auto refused = [&path](const std::string& why) { return unavailable("the password file " + path.native() + ": " + why); };
-    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (file < 0) return refused(std::strerror(errno));
-    constexpr std::size_t most = 64 * 1024;
-    std::string text(most + 1, '\0');
-    std::size_t size = 0;
-    int failed = 0;
-    while (size < text.size()) {
-        const ssize_t n = ::read(file, text.data() + size, text.size() - size);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) failed = errno;
-        if (n <= 0) break;
-        size += static_cast<std::size_t>(n);
-    }
-    ::close(file);
-    std::string_view content = std::string_view(text).substr(0, size);
-    if (content.ends_with('\n')) content.remove_suffix(1);
-    if (content.ends_with('\r')) content.remove_suffix(1);
-    const secret found(content);
-    wipe(text);
-    if (failed != 0) return refused(std::strerror(failed));
-    if (size > most) return refused("larger than 64 KiB");
-    if (found.empty()) return refused("empty");
+    const auto content = transport::read_secret_file(path.native(), most_of_a_password, transport::pipes::wait);
+    if (!content) return unavailable("the password file " + content.error().message());
+    secret found(transport::without_line_break(content->reveal()));
+    if (found.empty()) return unavailable("the password file '" + path.native() + "': empty");
     return found;
 }
 

@@ -10,9 +10,15 @@
 
 namespace dynconf::etcd {
 
+/// More than any cluster has; what a list holds beyond is not looked at.
+constexpr std::size_t most_listed = 64;
+/// Endpoints are never forgotten: one that names others each time must not fill the memory.
+constexpr std::size_t most_ever = 1024;
+
 /// Of learners and of members that are not started nobody is served, and 0.0.0.0 is nobody's address.
 std::vector<endpoint> client_core::usable(const std::vector<member>& members) const {
     const bool secure = is_secure();
+    std::size_t unknown = 0;
     std::vector<endpoint> all;
     for (const member& m : members) {
         if (m.is_learner || m.name.empty()) continue;
@@ -22,7 +28,11 @@ std::vector<endpoint> client_core::usable(const std::vector<member>& members) co
             boost::system::error_code is_name;
             const asio::ip::address address = asio::ip::make_address(e->host(), is_name);
             if (!is_name && address.is_unspecified()) continue;
-            if (std::find(all.begin(), all.end(), *e) == all.end()) all.push_back(std::move(*e));
+            if (std::find(all.begin(), all.end(), *e) != all.end()) continue;
+            const bool known = std::any_of(pools_.begin(), pools_.end(), [&](const auto& pool) { return pool->to() == *e; });
+            if (!known && pools_.size() + ++unknown > most_ever) continue;
+            all.push_back(std::move(*e));
+            if (all.size() == most_listed) return all;
         }
     }
     return all;
@@ -88,13 +98,14 @@ void client_core::learned(std::size_t index) {
     health_changed_.notify_all();
 }
 
-asio::awaitable<bool> client_core::admit(const std::vector<endpoint>& listed, std::uint64_t cluster_id) {
+asio::awaitable<bool> client_core::admit(const std::vector<endpoint>& listed, std::uint64_t cluster_id, time_point due) {
     for (const endpoint& e : listed) {
         const std::size_t index = number_of(e);
         if (!health_.is_retired(index)) continue;
         const time_point began = clock::now();
-        auto status = co_await status_of(index);
+        auto status = co_await status_of(index, due);
         if (co_await transport::was_cancelled()) co_return false;
+        if (!status && clock::now() >= due) co_return false;
         if (status && status->header.cluster_id != cluster_id) status = error{server_errc::cluster_id_mismatch, e.to_string()};
         if (!status) {
             log(log_level::info, "endpoint_not_used", status.error().message(), {{"cause", status.error().message()}, {"endpoint", e.to_string()}});

@@ -45,8 +45,9 @@ private:
 
     void end_of_line() {
         auto answer = decoder_.finish();
-        if (answer) answers.push_back(std::move(*answer));
-        else failure_ = answer.error();
+        if (!answer) failure_ = answer.error();
+        else if ((answers.size() + 1) * sizeof(*answer) > most()) failure_ = error{errc::response_too_large, "keep_alive"};
+        else answers.push_back(std::move(*answer));
     }
 
     wire::frame_splitter splitter_{most_per_line};

@@ -159,7 +159,7 @@ asio::awaitable<void> lease_keeper::fly(std::shared_ptr<keep_alive_flight> f, st
             if (ttl > 0) l->when_.acknowledged(std::chrono::seconds(ttl), sent);
             else l->when_.gone(now);
         } else {
-            l->when_.failed(now, another_is_up);
+            l->when_.failed(now, another_is_up, core_.endpoint_count());
             if (!done) l->last_failure_ = done.error();
         }
         if (!l->loss_) l->safe_until_.store(l->when_.safe_until().time_since_epoch().count(), std::memory_order_release);

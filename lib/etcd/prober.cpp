@@ -124,13 +124,13 @@ asio::awaitable<void> client_core::look_after_endpoints() {
     }
 }
 
-asio::awaitable<result<status_response>> client_core::status_of(std::size_t index) {
+asio::awaitable<result<status_response>> client_core::status_of(std::size_t index, time_point due) {
     call what;
     what.name = "probe";
     what.path = "/v3/maintenance/status";
     const std::string body = "{}";
     const std::string where = pools_[index]->to().to_string();
-    const time_point due = clock::now() + std::min(options_.request_timeout, most_for_a_probe);
+    due = std::min(due, clock::now() + std::min(options_.request_timeout, most_for_a_probe));
     // With the token at hand: to fetch one would take a member that is up, and any answer will do.
     const secret token = tokens_.at_hand();
     message_reply<status_response> reply;

@@ -1,13 +1,13 @@
 #include <dynconf/rotation.hpp>
 
 #include "etcd/kv_calls.hpp"
+#include "etcd/sealer.hpp"
 #include "etcd/start_call.hpp"
 #include "policy/rotation_plan.hpp"
 #include "policy/stored_value.hpp"
 
 #include <chrono>
-#include <exception>
-#include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <utility>
@@ -26,8 +26,8 @@ constexpr std::size_t largest_batch = 64;   // each item is a transaction within
 class turning {
 public:
     turning(view through, key_ring ring, key_provider ask, key_range range, rotation_options options, rotation_progress progress)
-        : through_(std::move(through)), ring_(std::move(ring)), ask_(std::move(ask)), options_(std::move(options)),
-          progress_(std::move(progress)), plan_(std::move(range), bounds_of(options_), [this](const std::string& key, const std::string& value) {
+        : through_(std::move(through)), keys_(asked_by(through_, std::move(ring), std::move(ask))), with_{keys_->keys(), {}, true},
+          options_(std::move(options)), progress_(std::move(progress)), plan_(std::move(range), bounds_of(options_), [this](const std::string& key, const std::string& value) {
               return look(key, value);
           }) {}
     turning(const turning&) = delete;
@@ -58,32 +58,36 @@ private:
         return bounds;
     }
 
+    static std::shared_ptr<etcd::sealer> asked_by(const view& through, key_ring ring, key_provider ask) {
+        sealing_options how;
+        how.provider = std::move(ask);
+        return std::make_shared<etcd::sealer>(through.core().executor(), std::move(ring), std::move(how));
+    }
+
     policy::stored_look look(const std::string& key, const std::string& value) const {
-        policy::stored_look seen = policy::look_at(ring_, options_, through_.keys().to_etcd(key), value);
-        if (const auto failed = unavailable_.find(seen.name); seen.why == errc::unknown_key_id && failed != unavailable_.end())
+        policy::stored_look seen = policy::look_at(with_.keys, options_, through_.keys().to_etcd(key), value);
+        if (const auto failed = with_.missing.find(seen.name); seen.why == errc::unknown_key_id && failed != with_.missing.end())
             seen.why = failed->second;
         return seen;
     }
 
-    /// Before the plan looks at a value: the key that it needs.
-    asio::awaitable<void> fetch_key_of(const std::string& value) {
-        const auto id = sealed_with(value);
-        if (!ask_ || !id || ring_.has(*id)) co_return;
-        std::string name(*id);
-        if (!asked_.insert(name).second) co_return;
-        try {
-            auto answer = ask_(name);
-            std::optional<sealing_key> key = co_await std::move(answer);
-            if (key) ring_ = ring_.reading(name, std::move(*key));
-        } catch (...) {
-            unavailable_[std::string(*id)] = {errc::key_unavailable, to_error(std::current_exception()).message()};
-        }
+    static void note(std::set<std::string>& ids, const key_value& kv) {
+        if (const auto id = sealed_with(kv.value)) ids.emplace(*id);
     }
+
+    /// Before the plan looks at values: the keys that they need. False when it was cancelled meanwhile.
+    asio::awaitable<bool> have(std::set<std::string> ids) {
+        with_ = co_await keys_->at_hand(std::move(ids), clock::time_point::max());
+        co_return with_.complete;
+    }
+    static error cancelled() { return {asio::error::operation_aborted, "rotation"}; }
 
     asio::awaitable<error> list(const rotation_plan::list& what) {
         auto page = co_await etcd::range_once(through_, what.keys, what.options);
         if (!page) co_return page.error();
-        for (const key_value& kv : page->kvs) co_await fetch_key_of(kv.value);
+        std::set<std::string> ids;
+        for (const key_value& kv : page->kvs) note(ids, kv);
+        if (!co_await have(std::move(ids))) co_return cancelled();
         plan_.listed(*page);
         co_return error{};
     }
@@ -93,6 +97,7 @@ private:
         for (const std::string& key : what.keys) reads.then(op::range(key_range::key(key)));
         auto answer = co_await etcd::commit(through_, std::move(reads), {.name = "rotation"});
         if (!answer) co_return answer.error();
+        std::set<std::string> ids;
         std::vector<std::optional<key_value>> now;
         for (std::size_t i = 0; i < what.keys.size(); ++i) {
             auto* found = etcd::answer_to<range_response>(*answer, i);
@@ -100,8 +105,9 @@ private:
             auto& item = now.emplace_back();
             if (found->kvs.empty()) continue;
             item = std::move(found->kvs.front());
-            co_await fetch_key_of(item->value);
+            note(ids, *item);
         }
+        if (!co_await have(std::move(ids))) co_return cancelled();
         plan_.was_read(now);
         co_return error{};
     }
@@ -127,6 +133,7 @@ private:
             plan_.too_large(why);
             co_return error{};
         }
+        std::set<std::string> ids;
         std::vector<rotation_plan::fate> fates;
         for (std::size_t i = 0; i < what.items.size(); ++i) {
             auto* one = etcd::answer_to<txn_response>(*answer, i);
@@ -138,8 +145,9 @@ private:
             if (!found) co_return etcd::unfit_answer("a rotation's write", true);
             if (found->kvs.empty()) continue;
             fate.now = std::move(found->kvs.front());
-            co_await fetch_key_of(fate.now->value);
+            note(ids, *fate.now);
         }
+        if (!co_await have(std::move(ids))) co_return cancelled();
         plan_.wrote(answer->header.revision, fates);
         if (options_.per_second > 0) {
             const auto share = std::chrono::duration_cast<clock::duration>(std::chrono::duration<double>(
@@ -151,10 +159,8 @@ private:
     }
 
     const view through_;
-    key_ring ring_;
-    const key_provider ask_;
-    std::set<std::string> asked_;
-    std::map<std::string, error> unavailable_;
+    const std::shared_ptr<etcd::sealer> keys_;
+    etcd::sealer::opener with_;   // what the values read last are opened with
     const rotation_options options_;
     const rotation_progress progress_;
     rotation_plan plan_;

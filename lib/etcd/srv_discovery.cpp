@@ -57,7 +57,8 @@ asio::awaitable<void> client_core::look_up(time_point due) {
     };
     auto found = co_await transport::offload<policy::srv_found>(strand_, health_changed_, std::move(work), std::move(until), late);
     if (co_await transport::was_cancelled()) co_return;
-    const time_point now = clock::now();
+    const bool outage = health_.all_down();
+    time_point now = clock::now();
     result<void> taken = found ? take(*found) : result<void>(found.error());
     if (!taken) {
         if (now >= due) co_return;   // that was the caller's time, not the servers'
@@ -67,6 +68,11 @@ asio::awaitable<void> client_core::look_up(time_point due) {
         why.code = errc::discovery_failed;
         if (health_.count() == 0) last_failure_ = why;
         log(log_level::warning, "discovery_failed", why.message(), {{"cause", why.message()}});
+    }
+    if (taken && outage) {
+        if (!co_await admit_in_an_outage(due)) co_return;
+        retire_unlisted();
+        now = clock::now();
     }
     ++looked_up_;
     if (taken && !health_.all_down()) {
@@ -95,18 +101,27 @@ result<void> client_core::take(const policy::srv_found& found) {
         records_ = std::move(sorted);
         from_srv_ = std::move(usable);
     }
-    const bool nobody = health_.all_down();   // who could say to which cluster a new one has to belong
     std::vector<std::size_t> order;
     for (std::size_t i = 0; i < configured_; ++i) order.push_back(i);
     for (const endpoint& e : from_srv_) {
-        const bool is_first = pools_.empty();
+        const bool is_first = pools_.empty();   // is up at once
         const std::size_t index = number_of(e);
         if (std::find(order.begin(), order.end(), index) == order.end()) order.push_back(index);
-        if (is_first || (nobody && health_.is_retired(index))) learned(index);
+        if (is_first) learned(index);
     }
     health_.prefer(order);
-    if (nobody) retire_unlisted();
     return {};
+}
+
+asio::awaitable<bool> client_core::admit_in_an_outage(time_point due) {
+    const std::vector<endpoint> listed = from_srv_;   // the prober may replace them meanwhile
+    if (cluster_id_ != 0 && !co_await admit(listed, cluster_id_, due)) co_return false;
+    const auto waits = [this](const endpoint& e) { return health_.is_retired(number_of(e)); };
+    // Where the cluster is not known, or the records have none of its endpoints any more, they say which one it is.
+    if (cluster_id_ != 0 && (configured_ != 0 || !std::all_of(listed.begin(), listed.end(), waits))) co_return true;
+    for (const endpoint& e : listed)
+        if (waits(e)) learned(number_of(e));
+    co_return true;
 }
 
 asio::awaitable<void> client_core::refresh_records() {

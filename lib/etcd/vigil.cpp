@@ -1,13 +1,16 @@
 #include "etcd/vigil.hpp"
 
+#include "policy/signs_of_life.hpp"
+
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 
-#include <algorithm>
 #include <chrono>
 #include <string>
+#include <utility>
+#include <variant>
 
 namespace dynconf::etcd {
 
@@ -32,33 +35,25 @@ asio::awaitable<void> client_core::vigil::keep(std::shared_ptr<client_core> core
     what.name = "sign of life";
     what.path = "/v3/maintenance/status";
     const std::string body = "{}";
-    // A member with a thousand logins to do is slow, too: it has all the time of any call.
-    const auto limit = core->options_.request_timeout;
-    const time_point began = clock::now();
-    time_point now = began;
-    time_point sign_at = now + limit / 2;
-    // Without a use behind nobody waits longer than this, and the io_context is to run out of work.
-    const time_point enough = now + core->options_.total_timeout;
+    const client_options& options = core->options_;
+    policy::signs_of_life signs(clock::now(), options.request_timeout, options.total_timeout);
     while (of->http) {
-        const time_point wake = now < enough ? std::min(sign_at, enough) : sign_at;
-        if (!co_await core->sleep(std::chrono::ceil<std::chrono::milliseconds>(wake - now)) || !of->http) co_return;
-        now = clock::now();
-        if (now >= enough && core->uses_ == 0) break;
-        if (now < sign_at) continue;
-        message_reply<status_response> reply;
-        const secret token = core->tokens_.at_hand();
-        auto alive = co_await core->attempt(what, body, reply, index, token, now + limit);
-        if (!of->http) co_return;
-        if (!alive && policy::member_is_unfit(alive.error().why.code)) break;
-        const bool quick = clock::now() - now < limit / 16;
-        now = clock::now();
-        sign_at = now + limit / 2;
-        if (quick && now - began >= limit && core->tokens_.may_be_lost()) {
-            core->tokens_.lost();
-            break;
+        const auto step = signs.next(clock::now(), core->uses_ != 0);
+        if (const auto* pause = std::get_if<policy::signs_of_life::wait>(&step)) {
+            if (!co_await core->sleep(std::chrono::ceil<std::chrono::milliseconds>(pause->until - clock::now()))) co_return;
+        } else if (const auto* question = std::get_if<policy::signs_of_life::ask>(&step)) {
+            const time_point asked = clock::now();
+            message_reply<status_response> reply;
+            const secret token = core->tokens_.at_hand();
+            auto answer = co_await core->attempt(what, body, reply, index, token, question->due);
+            const bool alive = answer || !policy::member_is_unfit(answer.error().why.code);
+            signs.answered(asked, clock::now(), alive, core->tokens_.may_be_lost());
+        } else {
+            if (std::get<policy::signs_of_life::give_up>(step).lost) core->tokens_.lost();
+            of->http->expires_at(clock::now());
+            co_return;
         }
     }
-    if (of->http) of->http->expires_at(clock::now());
 }
 
 }  // namespace dynconf::etcd

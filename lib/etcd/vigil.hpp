@@ -10,10 +10,8 @@
 
 namespace dynconf::etcd {
 
-/// As long as it lives, the member is asked for its status over another connection. The first time there is no answer, the
-/// exchange on `http` ends with errc::deadline_exceeded. So it does after `total_timeout` unless the client is in use behind, and
-/// once after `request_timeout` when the member is quick: one with so many logins to do that none is answered by then has its
-/// goroutines wait for seconds, so this one was lost. On the strand.
+/// As long as it lives, the member is asked for its status over another connection, when policy::signs_of_life says so, and the
+/// exchange on `http` ends with errc::deadline_exceeded when that gives up. On the strand.
 class client_core::vigil {
 public:
     vigil(client_core& core, std::size_t index, transport::http_session& http);

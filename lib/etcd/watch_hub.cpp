@@ -159,7 +159,7 @@ void watch_hub::start_opening() {
     }
     if (retry_at != clock::time_point::max()) plan_.change(retry_at);
     if (wanted.empty()) return serve_nobody();
-    auto made = std::make_shared<link>(std::move(wanted), starts, core_.options().max_message_bytes);
+    auto made = std::make_shared<link>(std::move(wanted), starts, core_.options());
     made->in_pieces = std::exchange(in_pieces_, false);
     coming_ = made;
     opening_ = true;
@@ -204,10 +204,17 @@ asio::awaitable<void> watch_hub::read(shared_link l) {
         if (complete && *complete) l->sink.on_end();
         route(l);
         if (l->closed) break;
-        if (complete && !*complete) continue;
+        if (complete && !*complete) {
+            if (l != serving_) continue;   // created_timeout is its limit
+            if (const auto due = l->pace.due(l->sink.ended(), l->sink.unfinished(), clock::now())) l->io.session->expires_at(*due);
+            else l->io.session->no_deadline();
+            continue;
+        }
         error why = complete ? error{errc::watch_ended, "the server ended the stream"} : complete.error();
         if (const auto& known = l->sink.failure()) why = *known;   // says more than "malformed"
-        if (why.code == errc::deadline_exceeded)
+        if (why.code == errc::deadline_exceeded && l == serving_)
+            why.detail = "a message of the watch stopped half way";
+        else if (why.code == errc::deadline_exceeded)
             why = error{errc::not_acknowledged, "no confirmation within " + std::to_string(core_.options().created_timeout.count()) + " ms"};
         failed(l, std::move(why));
     }
@@ -316,7 +323,8 @@ void watch_hub::failed(const shared_link& l, error why) {
         why.detail = "watch at " + ended->io.endpoint + (why.detail.empty() ? "" : ": " + why.detail);
         if (policy::member_is_unfit(why.code)) core_.endpoint_failed(ended->io.index, why);
     }
-    if (why.code == errc::response_too_large && !ended->in_pieces) {
+    const bool of_a_message = ended->sink.failure().has_value();   // not the head of the answer, which smaller ones have, too
+    if (why.code == errc::response_too_large && of_a_message && !ended->in_pieces) {
         in_pieces_ = true;
         why = error{errc::watch_ended, why.detail + ": past max_message_bytes; asking for it in pieces"};
     }

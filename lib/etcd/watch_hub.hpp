@@ -6,6 +6,7 @@
 #include "etcd/watch_sink.hpp"
 #include "etcd/watch_subscription.hpp"
 #include "policy/looks.hpp"
+#include "policy/message_pace.hpp"
 #include "policy/watch_plan.hpp"
 #include "policy/watch_stream.hpp"
 #include "transport/condition.hpp"
@@ -48,12 +49,13 @@ public:
 private:
     /// One stream with its watches.
     struct link {
-        link(std::vector<watch_subscription*> w, const std::vector<revision_t>& starts, std::size_t max_message)
-            : watches(std::move(w)), meaning(starts), sink(max_message) {}
+        link(std::vector<watch_subscription*> w, const std::vector<revision_t>& starts, const client_options& o)
+            : watches(std::move(w)), meaning(starts), sink(o.max_message_bytes), pace(o.request_timeout) {}
 
         std::vector<watch_subscription*> watches;   // by their place in `meaning`; null: gone
         policy::watch_stream meaning;
         watch_sink sink;
+        policy::message_pace pace;                  // once it serves
         client_core::stream io;
         response_header confirmed;                  // the last of its watches was
         bool in_pieces = false;                     // it was asked to cut large messages

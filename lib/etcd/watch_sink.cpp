@@ -28,6 +28,7 @@ bool watch_sink::on_body(std::string_view piece) {
 }
 
 bool watch_sink::end_of_frame() {
+    ++ended_;
     auto message = decoder_.finish();
     if (message) {
         messages_.push_back(std::move(*message));

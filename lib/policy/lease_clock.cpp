@@ -36,15 +36,20 @@ void lease_clock::acknowledged(std::chrono::seconds ttl, time_point sent) noexce
     due_ = sent + whole / 3;
     safe_until_ = sent + whole - std::min(whole / 10, most_margin);
     tried_in_vain_ = false;
+    in_this_round_ = 0;
 }
 
 void lease_clock::gone(time_point now) noexcept {
     if (lost(now) == loss::none) lost_ = ttl_ == 0s ? loss::not_found : loss::revoked;
 }
 
-void lease_clock::failed(time_point now, bool another_is_up) noexcept {
+void lease_clock::failed(time_point now, bool another_is_up, std::size_t endpoints) noexcept {
     tried_in_vain_ = true;
-    due_ = another_is_up ? now : now + std::max(shortest_pause, (safe_until_ - now) / 4);
+    if (now < due_) return;   // it came along, and is not to make the others' pause shorter
+    // What fails before it is sent, as a token that cannot be had, fails at all of them in no time.
+    const bool at_once = another_is_up && ++in_this_round_ < endpoints;
+    if (!at_once) in_this_round_ = 0;
+    due_ = at_once ? now : now + std::max(shortest_pause, (safe_until_ - now) / 4);
 }
 
 lease_clock::loss lease_clock::lost(time_point now) noexcept {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 
 namespace dynconf::policy {
@@ -38,8 +39,9 @@ public:
     void acknowledged(std::chrono::seconds ttl, time_point sent) noexcept;
     /// etcd does not know the lease.
     void gone(time_point now) noexcept;
-    /// A try failed. The next one follows at once where another endpoint is up, else after a quarter of the time left.
-    void failed(time_point now, bool another_is_up) noexcept;
+    /// A try failed. The next one follows at once where another of the `endpoints` is up, and has not had its turn in this
+    /// round of tries; else after a quarter of the time left. One that only came along is tried again when it is due.
+    void failed(time_point now, bool another_is_up, std::size_t endpoints) noexcept;
 
     /// Once something else than `none`, for ever so.
     loss lost(time_point now) noexcept;
@@ -52,6 +54,7 @@ private:
     time_point due_{};
     time_point safe_until_{};
     bool tried_in_vain_ = false;    // since the last acknowledgement
+    std::size_t in_this_round_ = 0;
     loss lost_ = loss::none;
 };
 

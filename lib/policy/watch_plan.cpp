@@ -72,7 +72,8 @@ std::chrono::milliseconds watch_plan::open_failed(time_point now, const error_co
 
 std::chrono::milliseconds watch_plan::lost(time_point now, const error_code& why) {
     serving_ = suspected_ = false;
-    rotate_at_ = probe_at_ = change_due_ = time_point::max();
+    rotate_at_ = probe_at_ = time_point::max();
+    if (!opening_) change_due_ = time_point::max();   // the next one serves all; one that was asked for before does not
     return pause_after(now, why);
 }
 
@@ -93,6 +94,7 @@ std::chrono::milliseconds watch_plan::pause_after(time_point now, const error_co
     if (served_since_ != time_point::max() && now - served_since_ >= how_.backoff.healthy) {
         failed_in_row_ = 0;
         token_renewed_ = false;
+        served_since_ = now;   // once, or what fails beside a stream that serves would be the first failure each time
     }
     if (!serving_) served_since_ = time_point::max();
     std::chrono::milliseconds pause(0);

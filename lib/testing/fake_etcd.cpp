@@ -316,7 +316,8 @@ void fake_etcd::stop(std::size_t member) {
 void fake_etcd::start(std::size_t member) {
     impl_->each(member, [&](impl::one& m) {
         link_faults f = m.server->faults();
-        f.refuse = m.stopped = false;
+        f.refuse = false;
+        if (std::exchange(m.stopped, false)) m.gateway->forget_tokens();
         impl_->set_link(m, f);
     });
 }

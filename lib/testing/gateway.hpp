@@ -48,6 +48,8 @@ public:
     void hold_back() noexcept { if (!member_->held) member_->held = member_->store().revision(); }
     void catch_up();
     void freeze_progress(bool frozen) noexcept { member_->progress_frozen = frozen; }
+    /// As a process that was started anew: it knows no simple tokens, which are in memory only.
+    void forget_tokens() noexcept { if (member_->options.tokens == token_kind::simple) tokens_.clear(); }
     /// Ends all streams, with an error of that status and words or in mid-air.
     void end_streams(std::optional<refusal> why = {});
 

@@ -3,6 +3,7 @@
 #include "testing/history_words.hpp"
 
 #include "wire/base64.hpp"
+#include "wire/json_depth.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -21,6 +22,9 @@ namespace {
 
 using nlohmann::json;
 using namespace file_words;
+
+/// Brackets of a line: reading goes down with those of a transaction.
+constexpr std::size_t deepest = 256;
 
 /// A JSON object whose members are asked for by name. Errors name the member; what nobody asked for is one, too.
 class object {
@@ -361,6 +365,7 @@ history read_history(std::istream& in) {
         ++number;
         if (text.empty()) continue;
         try {
+            if (wire::deeper_than(text, deepest)) throw std::runtime_error("nested too deep");
             const json line = json::parse(text, nullptr, false);
             if (line.is_discarded()) throw std::runtime_error("no JSON");
             object o(line, "");

@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
+#include <type_traits>
 
 namespace dynconf::testing {
 namespace {
@@ -47,8 +49,11 @@ bool parse_int(const boost::json::value& v, bool takes_floats, Int& out) {
         return ec == std::errc() && end == s->data() + s->size() && !s->empty();
     }
     if (const auto* d = v.if_double()) {
+        // The first double beyond Int; its greatest number would be rounded up to the same.
+        const double end = std::ldexp(1.0, std::numeric_limits<Int>::digits);
+        if (!takes_floats || std::floor(*d) != *d || *d >= end || *d < (std::is_signed_v<Int> ? -end : 0.0)) return false;
         out = static_cast<Int>(*d);
-        return takes_floats && std::floor(*d) == *d;
+        return true;
     }
     if (!v.is_number()) return false;
     boost::system::error_code ec;

@@ -1,5 +1,7 @@
 #include <dynconf/endpoint.hpp>
 
+#include "wire/quote.hpp"
+
 #include <boost/asio/ip/address.hpp>
 
 #include <algorithm>
@@ -27,7 +29,7 @@ error refused(std::string_view text, const std::string& why) {
             if (text.starts_with(scheme) && scheme.size() <= at) start = scheme.size();
         shown.replace(start, at - start, "...");
     }
-    return {errc::invalid_endpoint, "'" + shown.substr(0, 200) + "': " + why};
+    return {errc::invalid_endpoint, "'" + wire::quote(shown) + "': " + why};
 }
 
 bool is_host_name(std::string_view s) {
@@ -46,12 +48,23 @@ bool is_host_name(std::string_view s) {
     }
 }
 
+/// Of an IPv6 address, if there is one: a name that an interface can have.
+bool is_zone(std::string_view address) {
+    const auto percent = address.find('%');
+    if (percent == std::string_view::npos) return true;
+    const std::string_view zone = address.substr(percent + 1);
+    return !zone.empty() && zone.size() <= 15 && std::none_of(zone.begin(), zone.end(), [](char c) { return c <= ' ' || c > '~' || c == '%'; });
+}
+
 }  // namespace
 
 result<endpoint> endpoint::parse(std::string_view text) {
     std::string_view rest = trimmed(text);
     const std::string_view all = rest;
     if (rest.empty()) return refused(all, "empty");
+    // It goes into a header and into log lines as it is, and to functions for which a zero byte is the end.
+    if (std::any_of(rest.begin(), rest.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }))
+        return refused(all, "a control character");
 
     scheme kind = scheme::http;
     if (const auto colon = rest.find("://"); colon != std::string_view::npos) {
@@ -82,7 +95,8 @@ result<endpoint> endpoint::parse(std::string_view text) {
         host = rest.substr(1, close - 1);
         boost::system::error_code ec;
         boost::asio::ip::make_address_v6(std::string(host), ec);
-        if (ec) return refused(all, "not an IPv6 address between the brackets");
+        // What follows '%' is taken for the number of an interface whatever it is.
+        if (ec || !is_zone(host)) return refused(all, "not an IPv6 address between the brackets");
         const std::string_view after = rest.substr(close + 1);
         has_port = !after.empty();
         if (has_port && after.front() != ':') return refused(all, "only ':port' may follow ']'");

@@ -3,6 +3,7 @@
 #include "transport/deadline.hpp"
 #include "transport/socket_stream.hpp"
 #include "transport/wiping_allocator.hpp"
+#include "wire/quote.hpp"
 
 #include <boost/beast/core/buffers_range.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -12,6 +13,7 @@
 #include <boost/optional.hpp>
 
 #include <optional>
+#include <string>
 #include <utility>
 
 namespace dynconf::transport {
@@ -23,9 +25,11 @@ namespace {
 
 /// 64 KiB reads: Beast's default of 512 bytes costs a hundred times the system calls.
 constexpr std::size_t read_size = 64 * 1024;
-constexpr std::uint32_t header_limit = 64 * 1024;
+constexpr std::uint32_t header_limit = 64 * 1024;   // and for what stands between two chunks
 constexpr std::string_view status_start = "HTTP/1.";
 constexpr std::string_view empty_chunked = "0\r\n\r\n";
+/// How TLS begins what it says to those who do not speak it: an alert, of its version 1.0 or above.
+constexpr std::string_view tls_alert = "\x15\x03";
 
 /// A Beast body that keeps nothing: pieces go to the sink while the parser is at them.
 struct sink_body {
@@ -85,13 +89,28 @@ struct http_session::impl {
         stream->close();
         broken = true;
         if (ec == http::error::body_limit) return {errc::response_too_large, "the body of the answer"};
-        if (ec == http::error::header_limit) return {errc::response_too_large, "the head of the answer"};
+        if (ec == http::error::header_limit) return {errc::response_too_large, parser->is_header_done() ? "what stands between the chunks of the answer" : "the head of the answer"};
         // How all that an HTTP/2 server sends first begins: a SETTINGS frame, whose length takes three bytes.
         const std::string_view start(static_cast<const char*>(buffer.data().data()), buffer.size());
         if (start.starts_with('\0'))
             return {errc::protocol_mismatch, "the port speaks HTTP/2 only; give the one of the JSON gateway"};
+        if (!start.empty() && start.substr(0, tls_alert.size()) == tls_alert.substr(0, start.size()))
+            return {errc::protocol_mismatch, "the port speaks TLS; give it as https"};
         if (ec.category() == dynconf_category()) return {ec, {}};
         return {errc::malformed_response, "not HTTP/1.1: " + ec.message()};
+    }
+
+    /// What nobody would look at behind the status.
+    result<void> judge_head() const {
+        const auto& head = parser->get();
+        const std::string_view encoding = head[http::field::content_encoding];
+        if (!encoding.empty() && !beast::iequals(encoding, "identity"))
+            return error{errc::malformed_response, "the answer is encoded ('" + wire::quote(encoding) + "'), which was not asked for"};
+        const std::string_view location = head[http::field::location];
+        if (head.result_int() / 100 == 3 && !location.empty())
+            return error{errc::unexpected_status, "HTTP " + std::to_string(head.result_int()) + " sends elsewhere, to '" + wire::quote(location)
+                                                      + "'; that is not followed"};
+        return {};
     }
 
     /// Lets the parser have what is buffered. True: the answer is complete.
@@ -112,12 +131,19 @@ struct http_session::impl {
             body_begun |= in_body && taken != 0;
             buffer.consume(taken);
             if (!parser->eager() && parser->is_header_done()) {
+                if (auto fine = judge_head(); !fine) {
+                    stream->close();
+                    broken = true;
+                    return fine.error();
+                }
                 sink->on_head(parser->get().result_int());
                 parser->eager(true);
             }
             if (ec == http::error::need_more) break;
             if (ec) return unreadable(ec);
         }
+        // Beast has no limit for what follows a chunk's size, and takes nothing before it has all of it.
+        if (!parser->is_done() && buffer.size() > header_limit) return unreadable(http::error::header_limit);
         if (!parser->is_done()) return false;
         // A second answer that nobody asked for: the connection is out of step.
         idle = buffer.size() == 0 && parser->keep_alive();

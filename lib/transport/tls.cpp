@@ -146,6 +146,9 @@ result<std::shared_ptr<tls_context>> tls_context::make(const tls_options& option
     // A server that is offered h2 takes it, and would then not understand us.
     static constexpr unsigned char http_1_1[] = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
     SSL_CTX_set_alpn_protos(context, http_1_1, sizeof http_1_1);
+#ifdef SSL_OP_CLEANSE_PLAINTEXT
+    SSL_CTX_set_options(context, SSL_OP_CLEANSE_PLAINTEXT);   // tokens are in what it has deciphered
+#endif
     if (auto done = set_trust(context, options); !done) return done.error();
     if (auto done = set_identity(context, options); !done) return done.error();
     return std::make_shared<tls_context>(std::move(i));

@@ -11,7 +11,7 @@
 
 namespace dynconf::transport {
 
-/// A file's content, which may be a key: it is left nowhere else in memory. At most 16 MiB.
+/// A file's content, which may be a key, by read_secret_file(). At most 16 MiB.
 result<secret> read_file(const std::string& path);
 
 /// The files of a directory, in order.

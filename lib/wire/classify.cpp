@@ -82,6 +82,9 @@ error classify_text(unsigned http_status, std::string_view body) {
     if (http_status == 404 && body.find("404 page not found") != std::string_view::npos)
         return {make_error_code(errc::gateway_disabled), quote(body)};
     if (http_status == 404 && quote(body) == unknown_path) return {make_error_code(errc::not_supported), quote(body)};
+    // How Go's servers answer plain HTTP on a TLS port, where they answer it.
+    if (http_status == 400 && body.find("HTTP request to an HTTPS server") != std::string_view::npos)
+        return {make_error_code(errc::protocol_mismatch), quote(body) + " (give the endpoint as https)"};
     if (const auto code = code_of_words(body)) return {*code, explained(*code, body)};
     if (http_status == 200) {
         return {make_error_code(errc::malformed_response),

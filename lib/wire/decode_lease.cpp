@@ -7,7 +7,7 @@ namespace {
 constexpr field grant_fields[] = {
     object<&lease_grant_response::header>("header", header_shape),
     scalar<&lease_grant_response::id>("ID"),
-    scalar<&lease_grant_response::ttl>("TTL"),
+    ttl<&lease_grant_response::ttl>("TTL"),
     text<&lease_grant_response::error>("error"),
 };
 constexpr shape grant_shape{grant_fields};
@@ -15,15 +15,15 @@ constexpr shape grant_shape{grant_fields};
 constexpr field keep_alive_fields[] = {
     object<&lease_keep_alive_response::header>("header", header_shape),
     scalar<&lease_keep_alive_response::id>("ID"),
-    scalar<&lease_keep_alive_response::ttl>("TTL"),
+    ttl<&lease_keep_alive_response::ttl>("TTL"),
 };
 constexpr shape keep_alive_shape{keep_alive_fields};
 
 constexpr field time_to_live_fields[] = {
     object<&lease_time_to_live_response::header>("header", header_shape),
     scalar<&lease_time_to_live_response::id>("ID"),
-    scalar<&lease_time_to_live_response::ttl>("TTL"),
-    scalar<&lease_time_to_live_response::granted_ttl>("grantedTTL"),
+    ttl<&lease_time_to_live_response::ttl>("TTL"),
+    ttl<&lease_time_to_live_response::granted_ttl>("grantedTTL"),
     bytes<&lease_time_to_live_response::keys>("keys"),
 };
 constexpr shape time_to_live_shape{time_to_live_fields};

@@ -43,7 +43,7 @@ constexpr shape member_add_shape{member_add_fields};
 constexpr field hash_kv_fields[] = {
     object<&hash_kv_response::header>("header", header_shape),
     scalar<&hash_kv_response::hash>("hash"),
-    scalar<&hash_kv_response::compact_revision>("compact_revision"),
+    revision<&hash_kv_response::compact_revision>("compact_revision"),
 };
 constexpr shape hash_kv_shape{hash_kv_fields};
 

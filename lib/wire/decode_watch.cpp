@@ -16,7 +16,7 @@ constexpr field watch_fields[] = {
     scalar<&watch_response::watch_id>("watch_id"),
     scalar<&watch_response::created>("created"),
     scalar<&watch_response::canceled>("canceled"),
-    scalar<&watch_response::compact_revision>("compact_revision"),
+    revision<&watch_response::compact_revision>("compact_revision"),
     text<&watch_response::cancel_reason>("cancel_reason"),
     scalar<&watch_response::fragment>("fragment"),
     object<&watch_response::events>("events", event_shape),

@@ -7,6 +7,7 @@
 #include "wire/classify.hpp"
 #include "wire/messages.hpp"
 
+#include <cstddef>
 #include <memory>
 #include <string_view>
 
@@ -22,7 +23,9 @@ class decoder {
 public:
     enum class envelope { none, result };   ///< `result`: stream lines, {"result":{...}} or {"error":{...}}
 
-    explicit decoder(envelope = envelope::none);
+    /// `most`: bytes that the elements of arrays may take, beside their texts, which need not be as small as they: empty ones are
+    /// forty times their JSON. Past it the message is errc::response_too_large.
+    explicit decoder(envelope = envelope::none, std::size_t most = static_cast<std::size_t>(-1));
     ~decoder();
     decoder(decoder&&) noexcept;
     decoder& operator=(decoder&&) noexcept;

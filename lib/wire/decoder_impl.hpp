@@ -13,14 +13,14 @@ template <class Message> const shape& shape_of();
 
 template <class Message>
 struct decoder<Message>::impl {
-    explicit impl(bool enveloped) : reader(shape_of<Message>(), &message, enveloped) {}
+    impl(bool enveloped, std::size_t most) : reader(shape_of<Message>(), &message, enveloped, most) {}
 
     Message message;
     message_reader reader;
 };
 
 template <class Message>
-decoder<Message>::decoder(envelope e) : impl_(std::make_unique<impl>(e == envelope::result)) {}
+decoder<Message>::decoder(envelope e, std::size_t most) : impl_(std::make_unique<impl>(e == envelope::result, most)) {}
 
 template <class Message> decoder<Message>::~decoder() = default;
 template <class Message> decoder<Message>::decoder(decoder&&) noexcept = default;

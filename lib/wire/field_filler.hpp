@@ -54,15 +54,12 @@ inline constexpr field fault_fields[] = {
      .enter = &enter_fault, .inner = &fault_object},
 };
 
-// "prevKv" for prev_kv.
+// "prevKv" for prev_kv. In the names of the tables a letter follows each underscore.
 inline bool is_camel_case_of(std::string_view key, std::string_view name) {
     std::size_t k = 0;
     for (std::size_t n = 0; n < name.size(); ++n, ++k) {
         char c = name[n];
-        if (c == '_' && n + 1 < name.size()) {
-            c = name[++n];
-            if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-        }
+        if (c == '_') c = static_cast<char>(name[++n] - 'a' + 'A');
         if (k >= key.size() || key[k] != c) return false;
     }
     return k == key.size();
@@ -84,12 +81,12 @@ public:
     using text_piece = boost::json::string_view;
     using parser_error = boost::system::error_code;
 
-    field_filler(const shape& root, void* target) : root_(&root), target_(target) {}
+    field_filler(const shape& root, void* target, std::size_t most) : root_(&root), target_(target), most_(most) {}
 
     void reset() {
         frames_.clear();
         scratch_.clear();
-        skipped_ = 0;
+        skipped_ = held_ = 0;
         destination_ = nullptr;
         in_string_ = false;
         base64_ = {};
@@ -98,6 +95,8 @@ public:
     }
 
     const std::string& problem() const { return problem_; }
+    /// More elements than `most` bytes hold. Their text may be far smaller: "{}," is an event.
+    bool too_large() const { return held_ > most_; }
     /// Text that has not ended is not said yet: how much of it came depends on how the input was cut.
     const fault_members& fault() {
         if (in_string_ && destination_) destination_->clear();
@@ -114,7 +113,7 @@ public:
         const field* f = top.current;
         if (!f || (f->lenient && !f->inner)) return ++skipped_, true;
         if (!f->inner || f->repeated != top.in_array) return refuse(ec, "is not what it should be but an object");
-        return push(*f->inner, f->enter(top.owner));
+        return has_room_for(*f, ec) && push(*f->inner, f->enter(top.owner));
     }
 
     bool on_object_end(std::size_t, parser_error&) {
@@ -176,7 +175,7 @@ public:
     bool on_int64(std::int64_t value, text_piece, parser_error& ec) {
         const field* f = scalar_field(ec);
         if (!f) return !ec.failed();
-        if (f->kind == field_kind::int64) return set(f, value);
+        if (f->kind == field_kind::int64) return set_bounded(f, value, ec);
         if (f->kind == field_kind::uint64 && value >= 0) return set(f, static_cast<std::uint64_t>(value));
         if (f->kind == field_kind::event_type && (value == 0 || value == 1))
             return set(f, value == 0 ? event::kind::put : event::kind::erase);
@@ -201,7 +200,7 @@ public:
     }
 
     bool on_null(parser_error& ec) {
-        return !frames_.empty() || skipped_ != 0 || refuse(ec, "null instead of an object");
+        return !frames_.empty() || refuse(ec, "null instead of an object");
     }
 
     bool on_comment_part(text_piece, parser_error&) { return true; }
@@ -219,6 +218,12 @@ private:
         std::size_t next = 0;             // where the next key most likely is
         bool in_array = false;
     };
+
+    bool has_room_for(const field& f, parser_error& ec) {
+        held_ += f.element;
+        if (too_large()) ec = make_error_code(errc::response_too_large);
+        return !ec.failed();
+    }
 
     bool push(const shape& s, void* target) {
         frames_.push_back({.fields = &s, .target = target});
@@ -269,12 +274,20 @@ private:
         return true;
     }
 
+    template <class T>
+    bool set_bounded(const field* f, T value, parser_error& ec) {
+        if constexpr (std::is_signed_v<T>)
+            if (f->most != 0 && (value > f->most || value < -f->most)) return mismatch(ec, "is beyond what etcd counts to");
+        return set(f, value);
+    }
+
     bool take_string(text_piece s, parser_error& ec) {
         if (!in_string_) {
             in_string_ = true;
             wanted_ = scalar_field(ec);
             if (ec.failed()) return false;
             if (wanted_ && (wanted_->kind == field_kind::bytes || wanted_->kind == field_kind::text)) {
+                if (!has_room_for(*wanted_, ec)) return false;
                 destination_ = static_cast<std::string*>(wanted_->at(frames_.back().owner));
                 destination_->clear();
                 if (root_->secret) destination_->reserve(room_for_a_secret);
@@ -318,7 +331,7 @@ private:
     bool parse(const field* f, std::string_view word, parser_error& ec) {
         T value{};
         const auto [end, bad] = std::from_chars(word.data(), word.data() + word.size(), value);
-        if (bad == std::errc{} && end == word.data() + word.size()) return set(f, value);
+        if (bad == std::errc{} && end == word.data() + word.size()) return set_bounded(f, value, ec);
         return mismatch(ec, "is not a 64-bit integer");
     }
 
@@ -329,7 +342,6 @@ private:
     bool refuse(parser_error& ec, std::string_view what) {
         std::string path;
         for (const frame& f : frames_) {
-            if (!f.current) break;
             if (!path.empty()) path += '.';
             path += f.current->name;
         }
@@ -341,6 +353,8 @@ private:
 
     const shape* root_;
     void* target_;
+    std::size_t most_;
+    std::size_t held_ = 0;                 // by the elements of arrays, without their texts
     std::vector<frame> frames_;
     std::string scratch_;                  // a key that came in pieces, or a word that is not text
     std::size_t skipped_ = 0;              // open objects and arrays that nobody wants

@@ -20,6 +20,8 @@ public:
     piece next(std::string_view& input) noexcept;
     /// The current frame grew past `max_frame_size`.
     bool overflow() const noexcept { return size_ > max_frame_size_; }
+    /// Bytes of the frame that is open.
+    std::size_t size() const noexcept { return size_; }
     /// No frame is open: the stream may end here.
     bool at_boundary() const noexcept { return size_ == 0; }
 

@@ -10,13 +10,13 @@ namespace dynconf::wire {
 struct message_reader::impl {
     static constexpr std::size_t quoted = 64;   // of a real answer no more than its header
 
-    impl(const shape& message, void* target, bool in_envelope)
+    impl(const shape& message, void* target, bool in_envelope, std::size_t most)
         : secret(message.secret),
           result{.name = "result", .kind = field_kind::object, .enter = &enter_result, .inner = &message},
           line{std::span<const field>(&result, 1)},
           into{target, false},
           enveloped(in_envelope),
-          parser(options(), in_envelope ? line : message, in_envelope ? &into : target) {}
+          parser(options(), in_envelope ? line : message, in_envelope ? &into : target, most) {}
 
     struct envelope {
         void* target;
@@ -49,8 +49,8 @@ struct message_reader::impl {
     error_code failure;
 };
 
-message_reader::message_reader(const shape& message, void* target, bool enveloped)
-    : impl_(std::make_unique<impl>(message, target, enveloped)) {}
+message_reader::message_reader(const shape& message, void* target, bool enveloped, std::size_t most)
+    : impl_(std::make_unique<impl>(message, target, enveloped, most)) {}
 
 message_reader::~message_reader() = default;
 
@@ -80,6 +80,7 @@ std::optional<error> message_reader::finish() {
     impl& i = *impl_;
     std::optional<error> failed;
     if (const auto f = fault()) failed = classify(*f);
+    else if (i.parser.handler().too_large()) failed = error{make_error_code(errc::response_too_large), "what the message holds"};
     else if (!i.parser.handler().problem().empty()) failed = i.malformed(i.parser.handler().problem());
     else if (i.failure.failed()) failed = i.malformed("it is not JSON (" + i.failure.message() + ")");
     else if (i.start.empty()) failed = i.malformed("the body was empty");

@@ -5,6 +5,7 @@
 #include "wire/classify.hpp"
 #include "wire/json_shape.hpp"
 
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,8 +17,9 @@ namespace dynconf::wire {
 /// their types. Members of an error body are recognised at the top of every message.
 class message_reader {
 public:
-    /// Fills `*target`, which must stay where it is. `enveloped`: the message is the member "result" of a line.
-    message_reader(const shape& message, void* target, bool enveloped);
+    /// Fills `*target`, which must stay where it is. `enveloped`: the message is the member "result" of a line. `most`: bytes
+    /// that the elements of its arrays may take, beside their texts.
+    message_reader(const shape& message, void* target, bool enveloped, std::size_t most = static_cast<std::size_t>(-1));
     ~message_reader();
     message_reader(const message_reader&) = delete;
     message_reader& operator=(const message_reader&) = delete;

@@ -6,14 +6,14 @@ namespace {
 constexpr field header_fields[] = {
     scalar<&response_header::cluster_id>("cluster_id"),
     scalar<&response_header::member_id>("member_id"),
-    scalar<&response_header::revision>("revision"),
+    revision<&response_header::revision>("revision"),
     scalar<&response_header::raft_term>("raft_term"),
 };
 
 constexpr field key_value_fields[] = {
     bytes<&key_value::key>("key"),
-    scalar<&key_value::create_revision>("create_revision"),
-    scalar<&key_value::mod_revision>("mod_revision"),
+    revision<&key_value::create_revision>("create_revision"),
+    revision<&key_value::mod_revision>("mod_revision"),
     scalar<&key_value::version>("version"),
     bytes<&key_value::value>("value"),
     scalar<&key_value::lease>("lease"),

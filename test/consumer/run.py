@@ -23,6 +23,7 @@ directory = dynconf
 
 [provide]
 dynconf = dynconf_dep
+dynconf-testing = dynconf_testing_dep
 """
 
 
@@ -47,8 +48,8 @@ def subproject(args, project, compiler):
     env = dict(os.environ, CXX=shlex.join(compiler))
     run('meson', 'setup', work / 'build', work, '-Dcheck_subproject=true', '-Ddefault_library=static',
         '-Ddebug=false', '-Doptimization=0', '--force-fallback-for=dynconf', env=env)
-    run('meson', 'compile', '-C', work / 'build', 'consumer')
-    run(work / 'build' / 'consumer')
+    run('meson', 'compile', '-C', work / 'build', 'consumer', 'own_test')
+    for program in ('consumer', 'own_test'): run(work / 'build' / program)
 
 
 def installed(args, project, compiler):
@@ -61,12 +62,14 @@ def installed(args, project, compiler):
     prefix = pc_files[0].read_text().splitlines()[0].removeprefix('prefix=')
     library_dir = pc_files[0].parent.parent
     static = ['--static'] if not list(library_dir.glob('libdynconf.so*')) else []
-    flags = run('pkg-config', f'--define-variable=prefix={stage}{prefix}', '--cflags', '--libs', *static, 'dynconf',
-                env=env, stdout=subprocess.PIPE, text=True).stdout
-    print(flags)
-    run(*compiler, project / 'main.cpp', '-o', stage / 'consumer', *shlex.split(flags),
-        *compile_command.system_includes(args.build, args.like))
-    run(stage / 'consumer', env=dict(os.environ, LD_LIBRARY_PATH=str(library_dir)))
+    for source, package in (('main.cpp', 'dynconf'), ('own_test.cpp', 'dynconf-testing')):
+        flags = run('pkg-config', f'--define-variable=prefix={stage}{prefix}', '--cflags', '--libs', *static, package,
+                    env=env, stdout=subprocess.PIPE, text=True).stdout
+        print(flags)
+        program = stage / pathlib.Path(source).stem
+        run(*compiler, project / source, '-o', program, *shlex.split(flags),
+            *compile_command.system_includes(args.build, args.like))
+        run(program, env=dict(os.environ, LD_LIBRARY_PATH=str(library_dir)))
 
 
 def main():

@@ -158,6 +158,26 @@ TEST_CASE("dynconf: users, and flags that win over variables", "[tool]") {
     CHECK(wrong.status == 1);
     CHECK(wrong.err.find("authentication failed") != std::string::npos);
     CHECK(wrong.err.find("wrong") == std::string::npos);
+
+    const scratch_dir files;
+    const std::string file = (files.path() / "password").string(), none = (files.path() / "none").string();
+    std::ofstream(file) << "se:cret\n";
+    const auto read = [&](strings arguments, const strings& variables) {
+        arguments.insert(arguments.end(), {"--endpoints", etcd.endpoint(), "get", "app/k"});
+        return invoke(arguments, {}, variables);
+    };
+    CHECK(read({"--user", "svc", "--password-file", file}, {}).out == "app/k\nv\n");
+    CHECK(read({"--password-file", file}, bad).out == "app/k\nv\n");
+    CHECK(read({}, {"DYNCONF_USER=svc", "DYNCONF_PASSWORD_FILE=" + file}).out == "app/k\nv\n");
+    CHECK(read({"--user", "svc:se:cret"}, {"DYNCONF_PASSWORD_FILE=" + none}).out == "app/k\nv\n");
+    const program_output missing = read({"--user", "svc", "--password-file", none}, {});
+    CHECK(missing.status == 1);
+    CHECK(missing.err.find(none) != std::string::npos);
+    CHECK(read({"--user", "svc", "--password-file", file, "--password", "se:cret"}, {}).status == 2);
+    for (const strings& shown : {strings{"--password", "se:cret", "--help"}, strings{"--user", "svc:se:cret", "--password", "se:cret"}}) {
+        const program_output said = invoke(shown, {}, good);
+        CHECK((said.out + said.err).find("se:cret") == std::string::npos);
+    }
 }
 
 TEST_CASE("dynconf: https with an authority of one's own", "[tool]") {

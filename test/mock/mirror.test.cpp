@@ -154,6 +154,25 @@ TEST_CASE("mirror: several ranges share one watch, and show no other keys", "[mi
     CHECK(gateway.requests(range_path).at(1).member("revision") == "7");
 }
 
+TEST_CASE("mirror: any number of mirrors share one stream", "[mirror]") {
+    constexpr std::size_t most = 3;   // the stream, the one that it replaces, and one for calls
+    fake_gateway gateway;
+    gateway.on(range_path, [](const auto&) { return json(range_body(7)); });
+    gateway.on(watch_path, [](const auto& r) {
+        return stream(each_watch(r, [](std::size_t id) { return std::vector<std::string>{created(7, some_cluster, id)}; }), then::hold);
+    });
+    with_client(options_for({gateway.url()}), [&](client& c) -> asio::awaitable<void> {
+        std::vector<mirror> all;
+        for (int i = 0; i < 20; ++i) all.emplace_back(c, key_range::prefix("/" + std::to_string(i) + "/"));
+        for (mirror& m : all) {
+            mirror_step s = co_await m.next();
+            while (s.what != mirror_step::kind::connected) s = co_await m.next();
+            CHECK(s.endpoint == gateway.url());
+        }
+        co_await until([&] { return gateway.open_connections() <= most; });
+    });
+}
+
 TEST_CASE("mirror: ranges that overlap bring each key once", "[mirror]") {
     fake_gateway gateway;
     gateway.on(range_path, [](const auto& r) {

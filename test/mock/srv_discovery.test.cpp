@@ -320,6 +320,42 @@ TEST_CASE("srv discovery: a cluster that has moved is found by a call, though no
     CHECK(before.count(status_path) == 0);
 }
 
+TEST_CASE("srv discovery: while nothing can be reached, too, one of another cluster does not serve beside the known ones", "[srv]") {
+    fake_gateway first, other, later;
+    for (fake_gateway* g : {&first, &other, &later}) serves(*g);
+    other.on(status_path, [](const auto&) { return json("{" + header(5, 7) + ",\"leader\":\"1\"}"); });
+    other.on(range_path, [](const auto&) { return json("{" + header(5, 7) + "}"); });
+    domain d(dns_reply{0, {record(first)}});
+    client_options o = by_srv();
+    o.discovery.refresh = 1h;   // that all endpoints fail is what counts
+    with_domain(d, o, [&](etcd::client_core& core) -> asio::awaitable<void> {
+        auto got = co_await read(core);
+        CHECK(got.has_value());
+        for (const std::string& path : {range_path, status_path}) first.on(path, [](const auto&) { return hang_up(); });
+
+        d.says({0, {record(other, 1), record(first, 2)}});
+        while (other.count(status_path) < 2) {
+            got = co_await read(core);
+            CHECK(!got);
+        }
+        CHECK(core.endpoint_count() == 1);
+        d.says({0, {record(other, 1), record(first, 2), record(later, 3)}});
+        do got = co_await read(core);
+        while (!got);
+        CHECK(later.count(range_path) == 1);
+        CHECK(other.count(range_path) == 0);
+
+        // Records that name none of the cluster any more name another one.
+        later.on(range_path, [](const auto&) { return hang_up(); });
+        d.says({0, {record(other)}});
+        do got = co_await read(core);
+        while (!got);
+        CHECK(got->header.cluster_id == 7);
+        CHECK(core.endpoint_count() == 1);
+    });
+    CHECK(other.count(range_path) == 1);
+}
+
 TEST_CASE("srv discovery: beside https no plain record is looked up or taken", "[srv]") {
     fake_gateway plain;
     serves(plain);

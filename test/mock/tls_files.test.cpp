@@ -2,6 +2,7 @@
 #include "support/files.hpp"
 #include "support/scratch_dir.hpp"
 #include "support/test_ca.hpp"
+#include "transport/secret_file.hpp"
 #include "transport/tls.hpp"
 #include "transport/tls_files.hpp"
 #include "transport/tls_reload.hpp"
@@ -11,6 +12,8 @@
 #include <boost/asio/io_context.hpp>
 
 #include <cstdlib>
+#include <sys/stat.h>
+
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -277,16 +280,30 @@ TEST_CASE("tls: files that change are read again, bad ones are reported and not 
     CHECK((edited && *edited != *healed));
 }
 
-TEST_CASE("tls: a file is read as it is, and what is none is an error", "[tls]") {
+TEST_CASE("secret file: read as it is, bounded, and what is none is an error that names it", "[tls]") {
     const scratch_dir files;
     const std::string path = (files.path() / "file").string();
     const std::string bytes("a\0b\n", 4);
     write(path, bytes);
-    const auto content = transport::read_file(path);
-    REQUIRE(content);
-    CHECK(content->reveal() == bytes);
-    CHECK_FALSE(transport::read_file(files.path().string()));
-    CHECK_FALSE(transport::read_file(path + "-missing"));
+    for (const std::size_t most : {4u, 5u, 100'000u}) {
+        const auto content = transport::read_secret_file(path, most);
+        REQUIRE(content);
+        CHECK(content->reveal() == bytes);
+        const auto past = transport::read_secret_file("/proc/self/status", 100);   // says that its size is zero
+        REQUIRE_FALSE(past);
+        CHECK(past.error().code == boost::system::errc::file_too_large);
+    }
+    for (const std::string& none : {files.path().string(), path + "-missing", path}) {
+        const auto content = transport::read_secret_file(none, 3);
+        REQUIRE_FALSE(content);
+        CHECK(content.error().message().find(none) != std::string::npos);
+    }
+    const std::string pipe = path + "-pipe";
+    REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+    const auto nobody = transport::read_secret_file(pipe, 100);   // without waiting for somebody to write
+    CHECK((nobody && nobody->empty()));
+    CHECK(transport::without_line_break("a\r\n") == "a");
+    CHECK(transport::without_line_break("a\n\n") == "a\n");
     std::filesystem::resize_file(path, (16u << 20) + 1);
     const auto large = transport::read_file(path);
     REQUIRE_FALSE(large);

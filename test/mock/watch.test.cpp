@@ -280,6 +280,49 @@ TEST_CASE("watch: streams that end as soon as they are confirmed are not reopene
     CHECK(passed >= 140ms);
 }
 
+TEST_CASE("watch: a reader that caught up while its stream was lost and the next one came without it is served", "[watch]") {
+    fake_gateway gateway;
+    std::atomic<bool> caught_up{false}, lost{false};
+    const std::string big(4000, 'x');
+    const auto confirmed = [](std::size_t id) { return std::vector<std::string>{created(9, some_cluster, id)}; };
+    gateway.on(watch_path, [&](const auto& r) {
+        if (r.number == 1) {
+            gateway_answer first = stream({created(9), news(9, {put_event("/a/1", "x", 9)})}, then::close);
+            first.steps.push_back({chunk(news(10, {put_event("/a/2", big, 10)})), 0ms, [&] { return gateway.count(watch_path) == 2; }});
+            first.steps.push_back({"", 0ms, [&] { return caught_up.load(); }});
+            return first;
+        }
+        // Both are asked for, but what was full has no part in it any more.
+        if (r.number == 2) return stream(each_watch(r, confirmed), then::hold).once([&] { return lost.load(); });
+        std::vector<std::string> lines = each_watch(r, confirmed);
+        lines.push_back(news(11, {put_event("/a/3", "y", 11)}, 0));
+        lines.push_back(news(11, {put_event("/b/1", "z", 11)}, 1));
+        return stream(lines, then::hold);
+    });
+    client_options o = options_for({gateway.url()});
+    o.watch_buffer_bytes = 3000;
+    o.max_staleness = 1h;   // no sign of life, which would find out as well
+    o.log = [&](const log_record& r) { lost = lost || r.event == "watch_interrupted"; };
+    with_client(o, [&](client& c) -> asio::awaitable<void> {
+        watcher a(c, ours(), from(9)), b(c, key_range::prefix("/b/"), from(9));
+        std::string got = co_await next_of(a);
+        CHECK(got == "/a/1=x@9");
+        co_await in_parallel(2, [&](int i) -> asio::awaitable<void> {
+            if (i == 1) {
+                const std::string other = co_await next_of(b);
+                CHECK(other == "/b/1=z@11");
+                co_return;
+            }
+            std::string next = co_await next_of(a);
+            CHECK(next == "/a/2=" + big + "@10");
+            caught_up = true;
+            next = co_await next_of(a);
+            CHECK(next == "/a/3=y@11");
+        });
+    });
+    CHECK(starts(gateway) == std::vector<revision_t>{9, 10, 11});
+}
+
 TEST_CASE("watch: a cancelled next() loses nothing", "[watch][cancel]") {
     fake_gateway gateway;
     std::atomic<bool> go{false};

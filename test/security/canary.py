@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Whether a secret ever gets out: canary.py CANARY_PROGRAM [--tool DYNCONF] [--samples DIR] [--keep DIR]
 
-Passwords, tokens and secret settings that occur nowhere else go through a program that does all there is to do with them, the
+Passwords, tokens, keys and secret settings that occur nowhere else go through a program that does all there is to do with them, the
 dynconf program and the samples, at the most verbose level of the log, where all is well and where nothing is: wrong passwords,
 missing permissions, a password that changes, endpoints with a user part, servers that send back what they were sent. Then
 everything that was printed or written, and the memory of the program once it has let go of all, is searched. Standard library only.
@@ -18,6 +18,7 @@ import re
 import secrets
 import socket
 import socketserver
+import ssl
 import stat
 import subprocess
 import sys
@@ -29,6 +30,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / 'support
 import private_etcd  # noqa: E402
 
 LIMIT = 240
+BY_OPENSSL = 'its number'   # OpenSSL 3.0 frees the decoded form of a private key as it is: PEM_read_bio_PrivateKey alone leaves it twice
 
 
 class Recorder:
@@ -77,7 +79,7 @@ class Echo(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get('Content-Length', 0))).decode(errors='replace')
-        what = body + ' ' + self.headers.get('Authorization', '')
+        what = body + ' ' + self.headers.get('Authorization', '') if self.server.repeats else 'no'
         Echo.count += 1
         ways = [(500, json.dumps({'error': what, 'code': 2, 'message': what})), (403, json.dumps({'error': what, 'code': 7})),
                 (400, what), (200, what), (200, '<html>' + what), (418, what.rjust(300)), (200, json.dumps({'result': what})),
@@ -97,19 +99,38 @@ class Echo(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def echo(token):
+def echo(token, tls=None):
+    """`tls`: by which certificate and key, those of the clients as well. Such a one does not repeat what it was told, and so leaves it in
+    nobody's memory."""
     server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Echo)
-    server.daemon_threads, server.token = True, token
+    server.daemon_threads, server.token, server.repeats, server.handle_error = True, token, not tls, lambda *_: None
+    if tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*tls)
+        context.load_verify_locations(tls[0])
+        context.verify_mode = ssl.CERT_REQUIRED
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    return f'http://127.0.0.1:{server.server_address[1]}'
+    return f'http{"s" if tls else ""}://127.0.0.1:{server.server_address[1]}'
+
+
+def in_base64(raw):
+    """Wherever it begins in what was encoded."""
+    for before in range(3):
+        text = base64.b64encode(bytes(before) + raw).decode().rstrip('=')
+        whole = (before + len(raw)) % 3 == 0   # else the last character has to do with what follows, too
+        yield text[(before * 8 + 5) // 6:None if whole else -1]
 
 
 def forms(secret):
-    """As it may be written."""
-    def escaped(html):
-        text = json.dumps(secret)[1:-1]
-        return text.replace('<', '\\u003c').replace('>', '\\u003e').replace('&', '\\u0026') if html else text
-    return {secret, escaped(False), escaped(True), base64.b64encode(secret.encode()).decode().rstrip('=')}
+    """As it may be written: itself, in JSON, in hex, in base64, as the library quotes bytes."""
+    raw = secret if isinstance(secret, bytes) else secret.encode()
+    text = raw.decode('latin-1')
+    escaped = json.dumps(text)[1:-1]
+    quoted = ''.join(c if ' ' <= c < '\x7f' else f'\\x{ord(c):02x}' for c in text)
+    standard = set(in_base64(raw))
+    return {text, escaped, escaped.replace('<', '\\u003c').replace('>', '\\u003e').replace('&', '\\u0026'), quoted, raw.hex(), raw.hex().upper(),
+            *standard, *(s.replace('+', '-').replace('/', '_') for s in standard)}
 
 
 class Stage:
@@ -120,6 +141,8 @@ class Stage:
         self.passwords = {'password': f'cn1"<&\\{word()}', 'wrong': f'cn2-{word()}', 'another': f'cn3-{word()}',
                           'url': f'cn4-{word()}', 'next': f'cn5-{word()}'}
         self.values = {'first': f'cv1-{word()}', 'second': f'cv2-{word()}', 'sample': f'cv3-{word()}', 'number': f'cv4-{word()}'}
+        self.keys = {'passphrase': f'cp1-{word()}'.encode(), 'password of a key': f'cp2-{word()}'.encode(),
+                     'ring key one': secrets.token_bytes(32), 'ring key two': secrets.token_bytes(32)}
         self.echoed = f'ct1-{word()}.12'
         self.outputs = {}
 
@@ -157,6 +180,27 @@ class Stage:
         self.root('/v3/auth/enable', {})
         self.log_in()
 
+    def prepare_keys(self):
+        """A certificate that is its own authority, for a server and its clients, and keys for values."""
+        def openssl(*arguments):
+            return subprocess.run(['openssl', *arguments], cwd=self.folder, check=True, capture_output=True).stdout
+        curve = ['-pkeyopt', 'ec_paramgen_curve:P-256']
+        openssl('req', '-x509', '-newkey', 'ec', *curve, '-nodes', '-days', '2', '-subj', '/O=canary', '-addext', 'subjectAltName=IP:127.0.0.1',
+                '-keyout', 'tls-key', '-out', 'tls-certificate')
+        openssl('genpkey', '-algorithm', 'EC', *curve, '-out', 'tls-other-key')
+        (self.folder / 'tls-password').write_bytes(self.keys['password of a key'])
+        (self.folder / 'passphrase').write_bytes(self.keys['passphrase'])
+        (self.folder / 'ring-one').write_text(self.keys['ring key one'].hex() + '\n')
+        (self.folder / 'ring-two').write_bytes(self.keys['ring key two'])
+        openssl('pkey', '-in', 'tls-key', '-aes256', '-passout', 'file:tls-password', '-out', 'tls-key-encrypted')
+        for name in ('tls-key', 'tls-other-key'):
+            described = openssl('pkey', '-in', name, '-noout', '-text').decode()
+            number = bytes.fromhex(re.sub(r'[\s:]', '', re.search(r'priv:([\s0-9a-f:]+)pub:', described)[1]))[-32:]
+            self.keys[f'{name}, its number'] = number
+            self.keys[f'{name}, its number in limbs'] = number[::-1]
+            self.keys[f'{name}, its text'] = (self.folder / name).read_bytes().splitlines()[2]   # the line before is the same in every key
+        (self.folder / 'https').write_text(echo(self.echoed, (self.folder / 'tls-certificate', self.folder / 'tls-key')))
+
     def change(self):
         """The password of a running service, its secret settings, and with them all tokens."""
         self.root('/v3/auth/user/changepw', {'name': 'svc', 'password': self.passwords['next']})
@@ -176,7 +220,7 @@ def canary_program(stage, program, recorder, *endpoints):
     work.mkdir(exist_ok=True)
     command = [program, stage.folder, 'changes' if recorder.endpoint in endpoints else 'stays', *endpoints]
     with subprocess.Popen([str(c) for c in command], cwd=work, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, errors='replace') as run:
+                          encoding='latin-1') as run:
         stop = threading.Timer(LIMIT, run.kill)
         stop.start()
         needles, hits, lines = [], [], []
@@ -194,7 +238,9 @@ def canary_program(stage, program, recorder, *endpoints):
                 needles = [('password ' + n, stage.passwords[n][16:]) for n in ('password', 'wrong', 'another', 'next')]
                 needles += [('a token', t) for t in sorted(recorder.tokens)]
                 needles += [('setting ' + n, stage.values[n][16:]) for n in ('first', 'second')]
-                text = '\n'.join(bytes(~b & 255 for b in secret.encode()).hex() for _, secret in needles)
+                needles = [(n, s if isinstance(s, bytes) else s.encode()) for n, s in needles]
+                needles += [(n, s[16:]) for n, s in stage.keys.items()]
+                text = '\n'.join(bytes(~b & 255 for b in secret).hex() for _, secret in needles)
                 (stage.folder / 'needles').write_text(text + '\n')
                 answer()
             elif line.startswith('@hits'):
@@ -227,7 +273,7 @@ def run_tool(stage, tool, endpoint):
             if how == 'environment':
                 env.update(DYNCONF_USER='svc', DYNCONF_PASSWORD=password)
             done = subprocess.run([tool, *arguments, *extra], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                  text=True, errors='replace', timeout=60, cwd=stage.folder / 'work')
+                                  encoding='latin-1', timeout=60, cwd=stage.folder / 'work')
             stage.outputs[f'dynconf {arguments[0]} {number} {how}'] = done.stdout
 
 
@@ -239,7 +285,7 @@ def run_samples(stage, samples, endpoint):
             env = {**os.environ, 'EtcdSettings__HostName': at, 'EtcdSettings__UserName': 'svc', 'EtcdSettings__Password': password,
                    'DB_PASSWORD': stage.values['sample']}
             with subprocess.Popen([program], env=env, cwd=stage.folder / 'work', stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT, text=True, errors='replace') as run:
+                                  stderr=subprocess.STDOUT, encoding='latin-1') as run:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     run.wait(2)   # long enough to say what it has to say; a service goes on
                 run.terminate()
@@ -263,10 +309,11 @@ def main():
         stage = Stage(etcd, pathlib.Path(folder))
         recorder = Recorder(etcd.ports[0])
         stage.prepare()
+        stage.prepare_keys()
         # Memory first: an answer that repeats a secret may stay there. So may values, which pass through ordinary strings.
         left = canary_program(stage, program, recorder, recorder.endpoint)
         for name, count, *around in left:
-            if count != '0' and not name.startswith('setting'):
+            if count != '0' and not name.startswith('setting') and not name.endswith(BY_OPENSSL):
                 faults.append(f'{name}: {count} times in memory: {"".join(around)}')
         canary_program(stage, program, recorder, echo(None), echo(stage.echoed))
         if tool:
@@ -276,11 +323,12 @@ def main():
 
         hidden = {f'password {n}': s for n, s in stage.passwords.items()}
         hidden.update({f'token {i}': t for i, t in enumerate(sorted(recorder.tokens | {stage.echoed}))})
+        hidden.update(stage.keys)
         settings = {f'setting {n}': s for n, s in stage.values.items()}
         for file in sorted((stage.folder / 'work').rglob('*')):
             if not file.is_file():
                 continue
-            stage.outputs[f'file {file.name}'] = file.read_text(errors='replace')
+            stage.outputs[f'file {file.name}'] = file.read_text(encoding='latin-1')
             if file.name.startswith('cache') and stat.S_IMODE(file.stat().st_mode) != 0o600:
                 faults.append(f'{file.name} is open to others')
         for name, text in stage.outputs.items():
@@ -297,13 +345,14 @@ def main():
                 (args.keep / re.sub(r'\W+', '-', name)).write_text(text)
         size = sum(len(t) for t in stage.outputs.values())
         said = stage.outputs['canary-program']
-        for must in ('authenticate_failed', 'credentials_given', 'permission denied', 'log token_fetched', '****', 'rejected port', '"name":"changed"'):
+        for must in ('authenticate_failed', 'credentials_given', 'permission denied', 'log token_fetched', '****', 'rejected port', '"name":"changed"',
+                     'tls: ', 'client certificate is encrypted', 'sealed: plain', 'rotated 1', 'made a key of words', 'no key: '):
             if must not in said:
                 faults.append(f'the program did not get to: {must}')
         if len(recorder.tokens) < 3:
             faults.append(f'{len(recorder.tokens)} tokens were seen')
-        print(*faults, f'{len(hidden)} passwords and tokens and {len(settings)} settings in {len(stage.outputs)} outputs and files of {size} bytes, '
-              f'{sum(not name.startswith("setting") for name, *_ in left)} of them looked for in memory: {len(faults)} faults', sep='\n')
+        print(*faults, f'{len(hidden)} passwords, tokens and keys and {len(settings)} settings in {len(stage.outputs)} outputs and files of {size} bytes, '
+              f'{sum(not name.startswith("setting") and not name.endswith(BY_OPENSSL) for name, *_ in left)} of them looked for in memory: {len(faults)} faults', sep='\n')
     sys.exit(1 if faults else 0)
 
 

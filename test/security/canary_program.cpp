@@ -46,7 +46,7 @@ void log(const log_record& r) {
 
 /// Without a copy that stays behind.
 secret read_secret(const std::filesystem::path& path) {
-    std::array<char, 256> room{};
+    std::array<char, 4096> room{};
     const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     const ssize_t n = file < 0 ? -1 : ::read(file, room.data(), room.size());
     if (file >= 0) ::close(file);
@@ -182,6 +182,84 @@ asio::awaitable<void> manage(std::string endpoint, credentials_source from, bool
     co_await cfg.stop();
 }
 
+/// Keys of TLS and their passwords, where they are good and where they are not.
+asio::awaitable<void> tls(std::filesystem::path folder, std::string endpoint) {
+    auto ex = co_await asio::this_coro::executor;
+    const auto in = [&folder](const char* name) { return (folder / name).native(); };
+    using change = std::function<void(tls_options&)>;
+    const std::vector<change> ways = {
+        [&](tls_options& o) { o.key_file = in("tls-key"); },
+        [&](tls_options& o) { o.key_pem = read_secret(folder / "tls-key"); },
+        [&](tls_options& o) { o.key_file = in("tls-key-encrypted"), o.key_password = read_secret(folder / "tls-password"); },
+        [&](tls_options& o) { o.key_file = in("tls-key-encrypted"), o.key_password_file = in("tls-password"); },
+        [&](tls_options& o) { o.key_file = in("tls-key-encrypted"), o.key_password = read_secret(folder / "another"); },
+        [&](tls_options& o) { o.key_file = in("tls-key-encrypted"), o.key_password_file = in("tls-key"); },
+        [&](tls_options& o) { o.key_file = in("tls-key-encrypted"); },
+        [&](tls_options& o) { o.key_file = in("tls-other-key"); },
+        [&](tls_options& o) { o.key_file = in("tls-password"); },
+        [&](tls_options& o) { o.cert_file = in("tls-key"); },
+        [&](tls_options& o) { o.cert_file = o.key_file = in("passphrase"); },
+        [&](tls_options& o) { o.ca_file = in("tls-key"); },
+        [&](tls_options& o) { o.ca_file.clear(), o.ca_directory = folder.native(), o.key_file = in("tls-key"); },
+    };
+    for (const change& make : ways) {
+        client_options how = as(endpoint, read_secret(folder / "password"));
+        how.tls.ca_file = how.tls.cert_file = in("tls-certificate");
+        make(how.tls);
+        co_await told("tls", [&]() -> asio::awaitable<void> {
+            client etcd(ex, how);
+            kv store(etcd);
+            const key_range here = key_range::prefix("/app/");
+            co_await store.range(here);
+        });
+    }
+}
+
+/// Keys of values, and words that make one.
+asio::awaitable<void> seal(std::filesystem::path folder, std::string endpoint) {
+    auto ex = co_await asio::this_coro::executor;
+    client_options how = as(endpoint, read_secret(folder / "password"));
+    const client etcd(ex, how);
+    const sealing_key one = sealing_key::from_file((folder / "ring-one").native()), two = sealing_key::from_file((folder / "ring-two").native());
+    const key_ring old("one", one), both = old.writing("two", two);
+    const std::string key = "/app/sealed", value = "plain";
+    const key_range here = key_range::key(key), all = key_range::prefix("/app/");
+    kv before(etcd.sealed(old)), after(etcd.sealed(both)), stranger(etcd.sealed(key_ring("two", two)));
+    co_await told("sealed put", [&]() -> asio::awaitable<void> { co_await before.put(key, value); });
+    co_await told("rotation", [&]() -> asio::awaitable<void> {
+        rotation turning(etcd, both);
+        const rotation_report done = co_await turning.run(all);
+        say("rotated " + std::to_string(done.rewritten));
+        for (const rotation_problem& p : done.problems) say(p.key + ": " + p.why.message());
+    });
+    co_await told("sealed put", [&]() -> asio::awaitable<void> { co_await before.put(key, value); });
+    for (kv* store : {&after, &stranger})
+        co_await told("sealed range", [&]() -> asio::awaitable<void> {
+            const range_response found = co_await store->range(here);
+            say("sealed: " + found.kvs.at(0).value + found.kvs.at(0).unreadable.message());
+        });
+    for (const char* which : {"passphrase", "another"})
+        co_await told("passphrase", [&]() -> asio::awaitable<void> {
+            const passphrase words(etcd, "/app/words", read_secret(folder / which));
+            const secret made = co_await words.key();
+            const key_ring ring("words", sealing_key(made));
+            say("made a key of words: " + std::to_string(ring.seal(key, value).size()));
+        });
+    for (const char* none : {"passphrase", "tls-key", "password"}) {
+        const secret text = read_secret(folder / none);
+        using maker = std::function<sealing_key()>;
+        for (const maker& make : std::vector<maker>{[&] { return sealing_key::from_file((folder / none).native()); }, [&] { return sealing_key::from_hex(text); },
+                                                    [&] { return sealing_key::from_base64(text); }, [&] { return sealing_key(text); }}) {
+            try {
+                (void)make();
+                say("a key: " + std::string(none));
+            } catch (const std::exception& e) {
+                say(std::string("no key: ") + e.what());
+            }
+        }
+    }
+}
+
 asio::awaitable<void> all(std::filesystem::path folder, std::vector<std::string> endpoints, bool changes) {
     auto ex = co_await asio::this_coro::executor;
     for (const std::string& endpoint : endpoints) {
@@ -190,6 +268,10 @@ asio::awaitable<void> all(std::filesystem::path folder, std::vector<std::string>
             client etcd(ex, as(endpoint, read_secret(folder / which)));
             co_await use(etcd, read_secret(folder / "another"));
         }
+    }
+    if (changes) {
+        co_await tls(folder, std::string(read_secret(folder / "https").reveal()));
+        co_await seal(folder, endpoints[0]);
     }
     const std::filesystem::path file = folder / "password";
     co_await told("manager, file", [&] { return manage(endpoints[0], credentials_source::file("svc", file), changes); });

@@ -22,6 +22,7 @@ scenario::scenario(std::uint64_t seed) : random(seed) {
     trouble = random.chance(0.1) ? 0 : 0.3 + static_cast<double>(random.below(30)) / 10;
     broken_exchanges = random.chance(0.3) ? 0 : static_cast<double>(random.below(15)) / 100;
     usual_options = random.chance(0.15);
+    users = random.chance(0.3);
 
     client_options& o = options;
     o.endpoints.clear();
@@ -156,6 +157,11 @@ stage::stage(std::uint64_t seed, std::function<void(const std::string&)> say)
     testing::gateway_options each;
     each.server_version = versions[drawn_.random.below(std::size(versions))];
     each.progress_notify_interval = drawn_.random.between(1'000ms, 10'000ms);
+    if (drawn_.users) {
+        enable_auth();
+        each.tokens = drawn_.random.chance(0.7) ? testing::token_kind::simple : testing::token_kind::jwt;
+        each.auth_token_ttl = std::chrono::seconds(1 + drawn_.random.below(30));
+    }
     for (std::size_t i = 0; i < drawn_.members; ++i) {
         const std::string name = "m" + std::to_string(i);
         gateways_.push_back(std::make_unique<testing::gateway>(cluster_, cluster_->members()[i].id, each));
@@ -169,6 +175,7 @@ stage::stage(std::uint64_t seed, std::function<void(const std::string&)> say)
         client_options o = drawn_.options;
         std::rotate(o.endpoints.begin(), o.endpoints.begin() + static_cast<std::ptrdiff_t>(i % o.endpoints.size()), o.endpoints.end());
         if (say_) o.log = [this, i](const log_record& r) { this->say([&] { return "client " + std::to_string(i) + " logs " + std::string(r.event) + ": " + r.text; }); };
+        if (drawn_.users) o.auth = credentials_source::provider([this] { return ask_for_credentials(); });
         clients_.emplace_back(executor(), std::move(o));
     }
     record_.foreign_writers = true;   // the keys of locks and elections
@@ -177,6 +184,28 @@ stage::stage(std::uint64_t seed, std::function<void(const std::string&)> say)
 stage::~stage() {
     clients_.clear();
     world_.reset();   // where something was left behind it uses all of this
+}
+
+void stage::enable_auth() {
+    testing::auth_store& auth = cluster_->auth();
+    for (const std::string name : {"root", "app"}) {
+        auth.add_user(name, password_, false);
+        auth.add_role(name);
+        auth.grant_role(name, name);
+    }
+    const std::string all(1, '\0');
+    auth.grant_permission("app", testing::permission{testing::permission_type::readwrite, all, all});
+    auth.enable();
+}
+
+void stage::change_password() {
+    password_ = "password " + std::to_string(++passwords_);
+    cluster_->auth().change_password("app", password_);
+}
+
+asio::awaitable<credentials> stage::ask_for_credentials() {
+    co_await sleep(20ms);
+    co_return credentials{"app", password_};
 }
 
 verdict stage::play() {

@@ -48,6 +48,7 @@ struct scenario {
     double trouble = 1;              ///< How often, in a relation.
     double broken_exchanges = 0;     ///< Their part.
     bool usual_options = false;      ///< The client's defaults, and more time for all.
+    bool users = false;              ///< Authentication is on.
     client_options options;
     milliseconds to_recover{};       ///< Once nothing goes wrong any more everything has to be well within it.
 };
@@ -84,6 +85,8 @@ public:
     testing::gateway& gateway_of(std::size_t member) { return *gateways_[member]; }
     testing::cluster& cluster() noexcept { return *cluster_; }
     testing::history& record() noexcept { return record_; }
+    /// The user "app" has another password from now on, which who asks for it is told.
+    void change_password();
 
     /// Nothing more is to be begun.
     bool over() const noexcept { return over_; }
@@ -141,6 +144,8 @@ private:
     /// False, and a fault, when it has not come to pass after `most`.
     bool wait_for(const std::function<bool()>& what, milliseconds most, const std::string& otherwise);
     bool gone(stays those) const;
+    void enable_auth();
+    asio::awaitable<credentials> ask_for_credentials();
     asio::awaitable<void> write_last();
     void recover();
     void close();
@@ -158,6 +163,8 @@ private:
     std::unique_ptr<witness> witness_;
     std::vector<std::unique_ptr<testing::gateway>> gateways_;
     std::vector<std::shared_ptr<testing::member_server>> servers_;
+    std::string password_ = "password 0";
+    std::size_t passwords_ = 0;
     std::vector<client> clients_;
     testing::history record_;
     std::list<std::string> under_way_;

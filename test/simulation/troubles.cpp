@@ -82,6 +82,10 @@ private:
         const auto told = [&](std::string_view what) {
             stage_.say([&] { return "TROUBLE " + (all ? std::string("everywhere") : server.name()) + ": " + std::string(what) + " for " + std::to_string(length.count()) + " ms"; });
         };
+        if (stage_.drawn().users && random_.chance(0.25)) {
+            of_the_users(which);
+            co_return;
+        }
         switch (random_.below(12)) {
         case 0:
             told("refuses, and has dropped all");
@@ -125,7 +129,7 @@ private:
                 if (all || each.get() == &server) each->pause(false);
             co_return;
         case 9:
-        case 10: compact(which); co_return;
+        case 10: compact(); co_return;
         default: co_await of_the_member(which, length); co_return;
         }
         for (const auto& each : stage_.members())
@@ -138,16 +142,33 @@ private:
             if (all || each.get() == &server) each->set_faults({});
     }
 
-    void compact(std::size_t which) {
+    void of_the_users(std::size_t which) {
+        testing::auth_store& auth = stage_.cluster().auth();
+        switch (random_.below(3)) {
+        case 0:
+            stage_.say([] { return "TROUBLE the password is changed"; });
+            stage_.change_password();
+            break;
+        case 1:
+            stage_.say([&] { return "TROUBLE m" + std::to_string(which) + ": is started anew"; });
+            stage_.gateway_of(which).forget_tokens();
+            stage_.members()[which]->cut_connections(true);
+            break;
+        default:
+            stage_.say([] { return "TROUBLE roles are changed"; });   // tokens of an older revision are refused for that
+            auth.grant_permission("root", testing::permission{testing::permission_type::read, "k" + std::to_string(auth.revision()), {}});
+            break;
+        }
+    }
+
+    void compact() {
         const revision_t newest = stage_.cluster().store().revision();
         const revision_t at = newest - static_cast<revision_t>(random_.below(8));
-        if (at < 2) return;
+        if (at <= stage_.cluster().store().compact_revision() || stage_.cluster().leader() == 0) return;
         stage_.say([&] { return "TROUBLE compaction at " + std::to_string(at); });
         stage_.record().compactions.push_back({.called = stage_.now(), .revision = at});
-        testing::request ask;
-        ask.path = "/v3/kv/compaction";
-        ask.body = R"({"revision":")" + std::to_string(at) + R"("})";
-        stage_.gateway_of(which).handle(ask, stage_.now());
+        stage_.cluster().store().compact(at);
+        stage_.cluster().changed();
     }
 
     asio::awaitable<void> of_the_member(std::size_t which, milliseconds length) {

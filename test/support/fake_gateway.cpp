@@ -168,6 +168,15 @@ struct fake_gateway::impl {
             switch (answer.afterwards) {
             case gateway_answer::then::next_request: break;
             case gateway_answer::then::close: co_return;
+            case gateway_answer::then::again:
+                for (const gateway_answer::step& step = answer.steps.back();;) {
+                    if (step.pause.count() > 0) {
+                        timer.expires_after(step.pause);
+                        co_await timer.async_wait(as_result);
+                    }
+                    auto [ec, n] = co_await asio::async_write(socket, asio::buffer(step.bytes), as_result);
+                    if (ec) co_return;
+                }
             case gateway_answer::then::reset: socket.set_option(asio::socket_base::linger(true, 0)); co_return;
             case gateway_answer::then::hold:
                 for (;;) {

@@ -27,7 +27,13 @@ struct gateway_request {
 
 /// What to answer, in steps.
 struct gateway_answer {
-    enum class then : std::uint8_t { next_request, close, reset, hold };
+    enum class then : std::uint8_t {
+        next_request,
+        close,
+        reset,
+        hold,
+        again,   ///< The last step, until the client has gone.
+    };
     struct step {
         std::string bytes;
         std::chrono::milliseconds pause{0};   ///< Before the bytes.

@@ -23,6 +23,7 @@ struct raw_options {
     std::string srv_name;
     std::optional<std::string> user;
     std::optional<std::string> password;
+    std::string password_file;
     std::string ca_file;
     std::string cert_file;
     std::string key_file;
@@ -43,23 +44,27 @@ std::optional<std::string> variable(const char* name) {
     return value;
 }
 
-/// `name[:password]`. A password given as a flag, even inside --user, wins over the environment's.
-std::optional<credentials> credentials_of(const raw_options& raw) {
+/// `name[:password]`. A password given as a flag, even inside --user, wins over the environment's, and a file is read when the
+/// password is needed.
+std::optional<credentials_source> credentials_of(const raw_options& raw) {
     const std::optional<std::string> user = raw.user ? raw.user : variable("DYNCONF_USER");
     if (!user) return std::nullopt;
     const auto colon = user->find(':');
+    credentials c;
+    c.username = user->substr(0, colon);
+    if (c.username.empty()) throw CLI::ValidationError("--user", "the name is empty");
     std::optional<std::string> inside;
     if (colon != std::string::npos) inside = user->substr(colon + 1);
     std::optional<std::string> password = raw.password;
+    if (!raw.password_file.empty()) return credentials_source::file(c.username, raw.password_file);
     if (!password && raw.user) password = inside;
     if (!password) password = variable("DYNCONF_PASSWORD");
+    if (!password)
+        if (const auto file = variable("DYNCONF_PASSWORD_FILE")) return credentials_source::file(c.username, *file);
     if (!password) password = inside;
     if (!password)
-        throw CLI::ValidationError("--user", "no password: give name:password, --password or DYNCONF_PASSWORD");
-    credentials c;
-    c.username = user->substr(0, colon);
+        throw CLI::ValidationError("--user", "no password: give --password-file, or DYNCONF_PASSWORD, or name:password");
     c.password = std::move(*password);
-    if (c.username.empty()) throw CLI::ValidationError("--user", "the name is empty");
     return c;
 }
 
@@ -158,7 +163,9 @@ std::variant<request, exit_code> parse_command_line(int argc, const char* const*
         ->envname("DYNCONF_DISCOVERY_SRV_NAME");
     app.add_option("--user", raw.user, "name[:password] (Env:DYNCONF_USER)");
     app.add_option("--password", raw.password,
-        "Better in the environment, where other users do not see it (Env:DYNCONF_PASSWORD)");
+        "Better in a file or in the environment, where other users do not see it (Env:DYNCONF_PASSWORD)");
+    app.add_option("--password-file", raw.password_file, "What is in it, without the last line break (Env:DYNCONF_PASSWORD_FILE)")
+        ->excludes("--password");
     app.add_option("--cacert", raw.ca_file, "PEM file of the accepted authorities; without it the system's")
         ->envname("DYNCONF_CACERT");
     app.add_option("--cert", raw.cert_file, "The client certificate: PEM or PKCS#12")->envname("DYNCONF_CERT");

@@ -100,6 +100,7 @@ TEST_CASE("with a right checksum, too, nothing is taken on trust", "[cache]") {
         {"revision 0", [](json& h, json&) { h["revision"] = 0; }, damaged},
         {"a negative revision", [](json& h, json&) { h["revision"] = -3; }, damaged},
         {"a revision past what etcd has", [](json& h, json&) { h["revision"] = 9'223'372'036'854'775'808u; }, damaged},
+        {"a revision with none behind it", [](json& h, json&) { h["revision"] = 9'223'372'036'854'775'807; }, damaged},
         {"no time", [](json& h, json&) { h["as_of_ms"] = nullptr; }, damaged},
         {"a time before time", [](json& h, json&) { h["as_of_ms"] = -1; }, damaged},
         {"a time past the clock's range", [](json& h, json&) { h["as_of_ms"] = 9'223'372'036'854'775'807; }, damaged},

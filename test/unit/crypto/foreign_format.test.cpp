@@ -106,3 +106,22 @@ TEST_CASE("foreign formats: keys that are none", "[foreign]") {
     CHECK_THROWS_AS(foreign_format::open_secure_conf("", "salt"), std::invalid_argument);
     CHECK_THROWS_AS(foreign_format::open_secure_conf("key", "salt", 0), std::invalid_argument);
 }
+
+TEST_CASE("Fernet: authentic, and encrypted by something else", "[foreign]") {
+    // The specification's key, and a body of zeros: its padding is none.
+    const auto format = foreign_format::fernet(from_hex("730ff4c7af3d46923e8ed451ee813c87f790b0a226bc96a92de49b5e9c05e1ee"));
+    const auto plain = format.open("gAAAAAAAAAAAAAECAwQFBgcICQoLDA0ODwAAAAAAAAAAAAAAAAAAAAA8o1dxPLotKa07zbakOCU-nqRq-SVgY88THiODtRlTaw==");
+    REQUIRE_FALSE(plain);
+    CHECK(plain.error() == errc::seal_broken);
+    CHECK(plain.error().message().find("padding") != std::string::npos);
+    CHECK(ERR_peek_error() == 0);
+}
+
+TEST_CASE("foreign formats: what no value of etcd can be is not looked at", "[foreign]") {
+    const std::string huge((std::size_t{64} << 20) + 1, 'A');
+    for (const auto& format : {foreign_format::fernet(std::string(32, 'k')), foreign_format::blueprint("key")}) {
+        const auto plain = format.open(huge);
+        REQUIRE_FALSE(plain);
+        CHECK(plain.error() == errc::not_sealed);
+    }
+}

@@ -37,6 +37,7 @@ TEST_CASE("hide: what is left where words were cut", "[crypto]") {
 TEST_CASE("hide: as JSON writes it", "[crypto]") {
     CHECK(hidden(R"({"password":"a\"b\\c"})", R"(a"b\c)") == R"({"password":"****"})");
     CHECK(hidden(R"({"password":"a\u003cb\u0026c"})", "a<b&c") == R"({"password":"****"})");
+    CHECK(hidden(R"({"password":"a\u003eb c"})", "a>b c") == R"({"password":"****"})");
     CHECK(hidden(R"(tab: ab\u0009cd)", "ab\tcd") == "tab: ****");
 }
 

@@ -42,14 +42,14 @@ TEST_CASE("which copy on disk is usable", "[policy][cache]") {
         want.ranges = app;
         want.now = now;
         want.max_age = r.max_age;
-        CHECK(to_string(judge(have, want)) == to_string(r.expected));
+        CHECK(judge(have, want) == r.expected);
     }
 }
 
 TEST_CASE("a bad file never takes the place of a good previous one", "[policy][cache]") {
     for (int v = 0; v <= static_cast<int>(cache_verdict::too_old); ++v) {
         const auto verdict = static_cast<cache_verdict>(v);
-        INFO(to_string(verdict));
+        INFO(static_cast<int>(verdict));
         policy::cache_generations g;
         CHECK_FALSE(g.may_rotate());
         g.found(verdict);

@@ -72,3 +72,9 @@ TEST_CASE("conditions have names of their own, and a thrown error fits them") {
     CHECK(thrown.code() == condition::compacted);
     CHECK(thrown.code() != condition::permission_denied);
 }
+
+TEST_CASE("conditions: a number that is none fits nothing, and says so") {
+    const auto none = static_cast<condition>(99);
+    CHECK(make_error_condition(none).message() == "unknown condition");
+    CHECK_FALSE(make_error_code(server_errc::compacted) == none);
+}

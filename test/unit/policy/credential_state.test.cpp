@@ -115,3 +115,22 @@ TEST_CASE("credentials: a flight that ends in another way leaves them as they we
     s.begin();   // no answer from etcd
     CHECK(words(s.begin()) == "use old");
 }
+
+TEST_CASE("credentials: the same password of another user is another try", "[policy]") {
+    credential_state s = in_use();
+    s.begin();
+    CHECK(words(s.refused(refusal)) == "ask");
+    const auto next = s.given({"other", "old"});
+    REQUIRE(std::holds_alternative<use>(next));
+    CHECK(std::get<use>(next).who.username == "other");
+}
+
+TEST_CASE("credentials: who gives none after a refusal tells of both, also without words", "[policy]") {
+    for (const std::string& silent : {std::string(), std::string("vault is sealed")}) {
+        credential_state s = in_use();
+        s.begin();
+        s.refused(refusal);
+        CHECK(words(s.not_given({errc::credentials_unavailable, silent}))
+              == "give up: " + (silent.empty() ? "" : silent + "; ") + "asked because: " + refusal.message());
+    }
+}

@@ -332,3 +332,39 @@ TEST_CASE("endpoints: there may be none yet", "[policy][endpoints]") {
     CHECK(h.choose() == 0);
     CHECK_FALSE(h.all_down());
 }
+
+TEST_CASE("endpoints: where only suspects are up, the one that failed the longest time ago is next", "[policy][endpoints]") {
+    endpoint_health h = up(3);
+    h.failed(1, start, start);
+    h.failed(0, start + 1s, start + 1s);
+    h.probe_worked(0, start + 2s, start + 2s);   // no call has worked there yet
+    h.probe_worked(1, start + 2s, start + 2s);
+    CHECK(h.choose() == 2);
+    h.failed(2, start + 3s, start + 3s);
+    CHECK(h.choose() == 1);
+}
+
+TEST_CASE("endpoints: while all are down one that answers is asked, unless it is retired", "[policy][endpoints]") {
+    endpoint_health h = up(3);
+    for (const std::size_t i : {0u, 1u, 2u}) h.failed(i, start + i * 1s, start + i * 1s);
+    CHECK(h.choose() == 0);
+    h.answered(1);
+    h.answered(2);
+    CHECK(h.choose() == 1);
+    h.retire(1);
+    CHECK(h.choose() == 2);
+    h.return_to_first();   // to none
+    CHECK(h.all_down());
+    CHECK(h.choose() == 2);
+}
+
+TEST_CASE("endpoints: a retired one is not probed, however often it is retired", "[policy][endpoints]") {
+    endpoint_health h = up(3);
+    h.failed(0, start, start);
+    h.failed(1, start + 1s, start + 1s);
+    CHECK(h.next_probe()->index == 0);
+    h.retire(0);
+    h.retire(0);
+    CHECK(h.count() == 2);
+    CHECK(h.next_probe()->index == 1);
+}

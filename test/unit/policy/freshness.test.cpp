@@ -27,6 +27,8 @@ TEST_CASE("freshness: an older proof that arrives late takes nothing back", "[fr
     f.proven(t0 + 1s);
     f.proven(t0);
     CHECK(f.as_of() == t0 + 1s);
+    f.proven(t0 + 2s);
+    CHECK(f.as_of() == t0 + 2s);
     f.forget();   // of another store
     CHECK_FALSE(f.holds(t0 + 1s));
     f.proven(t0);
@@ -63,4 +65,13 @@ TEST_CASE("catch up: is over as soon as a look finds no difference", "[freshness
     c.equal();
     CHECK_FALSE(c.under_way());
     CHECK(c.differs(t0 + 10s) == catch_up::action::wait);   // from the beginning
+}
+
+TEST_CASE("freshness: what was never proven was never good", "[freshness]") {
+    freshness f(2s);
+    CHECK(f.good_until() == freshness::time_point::min());
+    CHECK(f.deadline() == freshness::time_point::min());
+    f.proven(t0);
+    f.forget();
+    CHECK(f.good_until() == freshness::time_point::min());
 }

@@ -174,3 +174,18 @@ TEST_CASE("key past: whatever happened, what is told is true", "[policy][key_pas
         CHECK(s.ask() == s.truth());
     }
 }
+
+TEST_CASE("key past: an older version that is gone when it is read was compacted", "[policy][key_past]") {
+    policy::key_past past(0, 100);
+    key_value now;
+    now.key = "k";
+    now.create_revision = 5;
+    now.mod_revision = 10;
+    past.read(20, now);
+    REQUIRE(past.next());
+    CHECK(past.next()->newest == 9);
+    past.read(20, std::nullopt);
+    CHECK_FALSE(past.next());
+    CHECK_FALSE(past.complete());
+    CHECK(past.take().size() == 1);
+}

@@ -20,7 +20,8 @@ TEST_CASE("key pattern: a glob is the whole key", "[key_pattern]") {
         {"/a/*", "/a/b/c", true}, {"/a/*", "/b", false}, {"*.conf", "/x/y.conf", true}, {"*.conf", "/x/y.confi", false},
         {"*a*b*", "xxaxxbxx", true}, {"*a*b", "ab ab", true}, {"*a*b", "ba", false}, {"a?c", "abc", true}, {"a?c", "ac", false}, {"a?c", "a/c", true}, {"a[!b]c", "a/c", true},
         {"[a-c]x", "bx", true}, {"[a-c]x", "dx", false}, {"[!a-c]x", "dx", true}, {"[!a-c]x", "ax", false}, {"[]]", "]", true},
-        {"[a-]", "-", true}, {"\\*", "*", true}, {"\\*", "x", false}, {"a\\", "a\\", true}, {"[\x80-\xff]", "\xc3", true},
+        {"[a-]", "-", true}, {"[ab]", "a", true}, {"[ab]", "b", true},
+        {"[b-c]", "a", false}, {"[a-cx]", "x", true}, {"[a-cx]", "b", true}, {"[a-cm-o]", "b", true}, {"[a-cm-o]", "n", true}, {"[a-cm-o]", "e", false}, {"\\*", "*", true}, {"\\*", "x", false}, {"a\\", "a\\", true}, {"[\x80-\xff]", "\xc3", true},
         {"**a", "a", true}, {"a*", "a", true}, {"?", std::string_view("\0", 1), true},
     };
     for (const one& each : table) {
@@ -29,6 +30,8 @@ TEST_CASE("key pattern: a glob is the whole key", "[key_pattern]") {
     }
     CHECK_THROWS_AS(key_pattern::glob("a[b"), std::invalid_argument);
     CHECK_THROWS_AS(key_pattern::glob("a[]"), std::invalid_argument);
+    CHECK_THROWS_AS(key_pattern::glob("a["), std::invalid_argument);
+    CHECK_THROWS_AS(key_pattern::glob("[!]"), std::invalid_argument);
     CHECK_NOTHROW(key_pattern::glob("a\\[b"));
 }
 

@@ -320,3 +320,14 @@ TEST_CASE("key space: through it a store looks as if it held nothing else, and n
     }
     CHECK(neighbours > 300);
 }
+
+TEST_CASE("key space: single keys get the prefix, if there is one, and absolute comparisons never") {
+    CHECK(key_space("/shop/").to_etcd(std::string("a")) == "/shop/a");
+    CHECK(key_space().to_etcd(std::string("a")) == "a");
+    comparison claimed = create_revision_of("/locks/x/1") == 7;
+    claimed.absolute = true;
+    CHECK(key_space("/shop/").to_etcd(claimed).key == "/locks/x/1");
+    claimed.absolute = false;
+    CHECK(key_space("/shop/").to_etcd(claimed).key == "/shop//locks/x/1");
+    CHECK(key_space().to_etcd(claimed).key == "/locks/x/1");
+}

@@ -50,7 +50,7 @@ TEST_CASE("lease clock: tries get shorter as the end comes nearer, and never sto
     while (c.lost(now) == loss::none) {
         CHECK(c.try_limit(now) >= 50ms);
         now += c.try_limit(now);   // each takes all the time it may
-        c.failed(now, false);
+        c.failed(now, false, 3);
         CHECK(c.due() >= now + 50ms);
         now = c.due();
         ++tries;
@@ -59,16 +59,35 @@ TEST_CASE("lease clock: tries get shorter as the end comes nearer, and never sto
     CHECK(c.lost(now) == loss::unreachable);
 
     lease_clock other(10s, start);
-    other.failed(start + 4s, true);
+    other.failed(start + 4s, true, 3);
     CHECK(other.due() == start + 4s);   // at another endpoint, at once
-    other.failed(start + 4s, false);
+    other.failed(start + 4s, false, 3);
     CHECK(other.due() == start + 5250ms);
+}
+
+TEST_CASE("lease clock: what fails at every endpoint at once is tried once at each, then after a pause", "[policy]") {
+    lease_clock c(10s, start);
+    const auto round = [&c] {
+        for (const bool at_once : {true, true, false}) {
+            const auto now = c.due();
+            c.failed(now, true, 3);
+            CHECK((c.due() == now) == at_once);
+        }
+    };
+    for (int i = 0; i < 3; ++i) round();
+    c.failed(c.due(), true, 3);
+    c.acknowledged(10s, c.due());   // the next round is a new one
+    round();
+    // Coming along with another lease meanwhile does not count.
+    const auto paused_until = c.due();
+    c.failed(paused_until - 1ms, true, 3);
+    CHECK(c.due() == paused_until);
 }
 
 TEST_CASE("lease clock: why it was lost", "[policy]") {
     SECTION("unknown to etcd before its time: somebody revoked it") {
         lease_clock c(10s, start);
-        c.failed(start + 4s, false);
+        c.failed(start + 4s, false, 3);
         c.gone(start + 8s);
         CHECK(c.lost(start + 8s) == loss::revoked);
         CHECK(c.lost(start + 1h) == loss::revoked);
@@ -86,7 +105,7 @@ TEST_CASE("lease clock: why it was lost", "[policy]") {
     }
     SECTION("failures before an acknowledgement are forgotten") {
         lease_clock c(10s, start);
-        c.failed(start + 4s, true);
+        c.failed(start + 4s, true, 3);
         c.acknowledged(10s, start + 4s);
         CHECK(c.lost(start + 13s) == loss::expired);
     }
@@ -106,8 +125,11 @@ TEST_CASE("lease clock: of an unknown lease the first answer tells", "[policy]")
         c.gone(start + 1s);
         CHECK(c.lost(start + 1s) == loss::not_found);
     }
+    SECTION("nobody is asked") {
+        CHECK(c.lost(start + 20s) == loss::unreachable);
+    }
     SECTION("nobody answers") {
-        c.failed(start + 10s, false);
+        c.failed(start + 10s, false, 3);
         CHECK(c.lost(start + 19s) == loss::none);
         CHECK(c.lost(start + 20s) == loss::unreachable);
     }

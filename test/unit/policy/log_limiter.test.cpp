@@ -80,3 +80,17 @@ TEST_CASE("event log: hands on what the limiter admits, whole", "[policy][log]")
     policy::event_log nobody{log_sink()};
     nobody.write(log_level::error, "load_failed", "refused", {}, start);
 }
+
+TEST_CASE("log limiter: numbers that measure make no other fault, all else does", "[policy][log]") {
+    const auto of = [](std::string field, std::string value) {
+        return log_record{log_level::warning, "resync", "again", {{std::move(field), std::move(value)}}, 0};
+    };
+    for (const char* measure : {"revision", "pause_ms", "keys"}) {
+        log_limiter limiter;
+        CHECK(limiter.admit(of(measure, "1"), start) == 0u);
+        CHECK_FALSE(limiter.admit(of(measure, "2"), start + 1ms));
+    }
+    log_limiter limiter;
+    CHECK(limiter.admit(of("endpoint", "1"), start) == 0u);
+    CHECK(limiter.admit(of("endpoint", "2"), start + 1ms) == 0u);
+}

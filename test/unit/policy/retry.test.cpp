@@ -156,6 +156,24 @@ TEST_CASE("retry: what an error means for a read and for a write", "[policy]") {
     }
 }
 
+TEST_CASE("retry: what waiting does not heal, and what deserves a long pause", "[policy]") {
+    struct { error_code code; bool never, patience; } const healing[] = {
+        {server_errc::permission_denied, true, true},
+        {server_errc::auth_failed, true, true},
+        {errc::gateway_disabled, false, true},
+        {server_errc::no_leader, false, false},
+        {server_errc::invalid_auth_token, false, false},
+        {grpc_errc::resource_exhausted, false, false},
+        {boost::asio::error::connection_refused, false, false},
+        {boost::asio::error::operation_aborted, false, false},
+    };
+    for (const auto& r : healing) {
+        INFO(r.code.message());
+        CHECK(policy::will_not_heal(r.code) == r.never);
+        CHECK(policy::needs_patience(r.code) == r.patience);
+    }
+}
+
 TEST_CASE("retry: every error of etcd has a verdict, and no write is repeated whose outcome is unknown", "[policy]") {
     for (int value = 1; value <= static_cast<int>(server_errc::client_certificate_name); ++value) {
         const error_code code(value, server_category());

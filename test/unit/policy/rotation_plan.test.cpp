@@ -328,3 +328,60 @@ TEST_CASE("problems are told in key order, a hundred of them, and forgotten when
     CHECK(plan.report().problems[1].key == "k103");
     CHECK(etcd.keys["k102"].value == "new:healed");
 }
+
+TEST_CASE("what was deleted before it was read again is no problem any more", "[rotation_plan]") {
+    auto plan = plan_of();
+    const auto broken = [](const std::string& key, revision_t at) {
+        key_value kv;
+        kv.key = key;
+        kv.value = "broken:x";
+        kv.mod_revision = at;
+        return kv;
+    };
+    range_response page;
+    page.header.revision = 5;
+    for (int i = 0; i < 101; ++i) page.kvs.push_back(broken("m" + std::to_string(100 + i), 1));
+    page.kvs.push_back(broken("a", 2));   // comes last, and is told first
+    key_value old = broken("z", 3);
+    old.value = "old:x";
+    page.kvs.push_back(old);
+    plan.listed(page);
+    CHECK(plan.report().unresolved == 102);
+    REQUIRE(plan.report().problems.size() == 100);
+    CHECK(plan.report().problems.front().key == "a");
+    CHECK(plan.report().problems.back().key == "m198");
+
+    REQUIRE(std::holds_alternative<rotation_plan::write>(plan.next()));
+    plan.wrote(6, {{true, std::nullopt}});
+    REQUIRE(std::holds_alternative<rotation_plan::list>(plan.next()));   // the second pass
+    range_response names;
+    names.header.revision = 8;
+    names.kvs.push_back(broken("a", 7));
+    names.more = true;                                                   // and yet there is no more
+    plan.listed(names);
+    REQUIRE(std::holds_alternative<rotation_plan::read>(plan.next()));
+    plan.was_read({std::nullopt});
+    CHECK(plan.report().unresolved == 101);
+    CHECK(plan.report().problems.front().key == "m100");
+    REQUIRE(std::holds_alternative<rotation_plan::list>(plan.next()));
+    range_response empty;
+    empty.more = true;
+    plan.listed(empty);
+    CHECK(std::holds_alternative<rotation_plan::finished>(plan.next()));
+}
+
+TEST_CASE("a first pass counts what it finds by kind", "[rotation_plan]") {
+    rotation_plan plan(key_range::all(), {}, [](const std::string& key, const std::string&) {
+        stored_look seen;
+        seen.what = key == "f" ? stored_look::kind::foreign : key == "s" ? stored_look::kind::sealed : stored_look::kind::plain;
+        seen.name = key == "p" ? "" : key + "-name";
+        return seen;
+    });
+    range_response page;
+    for (const char* key : {"f", "p", "s"}) page.kvs.emplace_back().key = key;
+    plan.listed(page);
+    CHECK(plan.report().foreign == counts{{"f-name", 1}});
+    CHECK(plan.report().sealed == counts{{"s-name", 1}});
+    CHECK(plan.report().plaintext == 1);
+    CHECK(plan.report().keys == 3);
+}

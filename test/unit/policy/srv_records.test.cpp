@@ -100,6 +100,7 @@ TEST_CASE("srv: the order is that of priorities, and within one drawn by weight"
         {"the first of the third", {{0, 30, 1, "c"}, {0, 10, 1, "b"}, {0, 0, 1, "a"}}, {11.01 / 41, last, 0, 0}, "cba"},
         {"no weights: equal chances", {{0, 0, 1, "a"}, {0, 0, 1, "b"}, {0, 0, 1, "c"}}, {0, last, 0, 0.5, 0, 0}, "cba"},
         {"the heaviest there are", {{0, 65535, 1, "a"}, {0, 65535, 1, "b"}}, {last, last}, "ba"},
+        {"a draw that was rounded up to all", {{0, 1, 1, "a"}, {0, 1, 1, "b"}}, {1.0, 0}, "ba"},
         {"each priority for itself", {{1, 1, 1, "c"}, {1, 1, 1, "d"}, {0, 1, 1, "a"}, {0, 1, 1, "b"}}, {last, 0, last, 0}, "badc"},
     };
     for (const auto& row : rows) {

@@ -210,6 +210,22 @@ TEST_CASE("watch plan: while the old stream serves, a new one that cannot be had
     CHECK(p.next(t0 + 1100ms) == action::open);   // the change is still due
 }
 
+TEST_CASE("watch plan: beside a stream that has long served, too, each round of failures is followed by a pause", "[watch_plan]") {
+    watch_plan p = served(3);
+    const auto later = t0 + 10min;
+    p.probing(later);
+    p.change(later);
+    for (int round = 0; round < 3; ++round)
+        for (int endpoint = 0; endpoint < 3; ++endpoint) {
+            INFO("round " << round << ", endpoint " << endpoint);
+            p.opening(later);
+            const auto pause = p.open_failed(later, server_errc::timeout);
+            CHECK((pause > 0ms) == (endpoint == 2));
+        }
+    CHECK(p.next(later) == action::rest);
+    CHECK(p.wake_at() == later + 400ms);
+}
+
 TEST_CASE("watch plan: a stream that is abandoned makes room for the next at once", "[watch_plan]") {
     watch_plan p = plan();
     p.change(t0);
@@ -223,6 +239,24 @@ TEST_CASE("watch plan: a stream that is abandoned makes room for the next at onc
     CHECK(p.next(t0 + 2s) == action::rest);
     p.abandoned();
     CHECK(p.next(t0 + 2s) == action::open);
+}
+
+TEST_CASE("watch plan: a stream that is lost takes no change along that the one to come does not know", "[watch_plan]") {
+    watch_plan p = served();
+    p.change(t0 + 1s);
+    p.opening(t0 + 1s);
+    p.change(t0 + 2s);
+    p.lost(t0 + 3s, errc::connection_closed);
+    CHECK(p.next(t0 + 3s) == action::rest);   // one is on its way
+    p.opened(t0 + 4s, false);
+    CHECK(p.next(t0 + 4s) == action::open);
+    p.opening(t0 + 4s);
+    p.opened(t0 + 5s, false);
+    p.change(t0 + 7s);
+    p.lost(t0 + 6s, errc::connection_closed);
+    p.opening(t0 + 6s);                       // now the next one knows it
+    p.opened(t0 + 7s, false);
+    CHECK(p.next(t0 + 7s) == action::rest);
 }
 
 TEST_CASE("watch plan: when every watch was refused it waits for a change", "[watch_plan]") {
@@ -250,4 +284,21 @@ TEST_CASE("watch plan: changes in a row wait for each other as long as a stream 
     p.opened(t0 + 2s, false);
     p.change_soon(t0 + 3s);
     CHECK(p.wake_at() == t0 + 3s + 100ms);
+}
+
+TEST_CASE("watch plan: while a sign of life is waited for no other is asked for", "[watch_plan]") {
+    watch_plan p = served();
+    CHECK(p.wake_at() == t0 + 5s);
+    p.probing(t0 + 5s);
+    CHECK(p.wake_at() == t0 + 60s);   // the rotation
+    CHECK(p.next(t0 + 11s) == action::rest);
+    p.probe_answered();
+    CHECK(p.next(t0 + 11s) == action::probe);
+}
+
+TEST_CASE("watch plan: what no endpoint can mend makes a pause at the first of them", "[watch_plan]") {
+    watch_plan p = served(2);
+    CHECK(p.lost(t0 + 1s, boost::asio::error::connection_reset) == 0ms);   // the other one is next
+    p = served(2);
+    CHECK(p.lost(t0 + 1s, server_errc::permission_denied) == 30s);
 }

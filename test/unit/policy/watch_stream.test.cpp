@@ -90,6 +90,8 @@ TEST_CASE("watch stream: a compacted watch ends alone", "[watch_stream]") {
     CHECK(item->watch == 0);
     CHECK(std::get<watch_cursor::history_lost>(item->step).compact_revision == 6);
     CHECK(s.alive() == 1);
+    CHECK_FALSE(s.serves(0));
+    CHECK(s.serves(1));
     item = s.on(news(1, 12, "b"));
     REQUIRE(item);
     CHECK(item->watch == 1);

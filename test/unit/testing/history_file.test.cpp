@@ -71,6 +71,10 @@ TEST_CASE("history file: a wrong line says which, and which member", "[checker]"
     const std::string good = R"({"type":"start","revision":1})" "\n";
     CHECK(error_of(good + "{") == "line 2: no JSON");
     CHECK(error_of(good + "[]") == "line 2: not an object");
+    CHECK(error_of(good + std::string(1'000'000, '[')) == "line 2: nested too deep");
+    std::string deep = R"({"type":"call","what":)";
+    for (int i = 0; i < 100'000; ++i) deep += R"({"txn":{"then":[)";
+    CHECK(error_of(deep) == "line 1: nested too deep");
     CHECK(error_of(good + "\n{}") == "line 3: type: missing");
     CHECK(error_of(R"({"type":"cal"})") == "line 1: type: no type of a line");
     CHECK(error_of(R"({"type":"start"})") == "line 1: revision: missing");

@@ -204,6 +204,13 @@ TEST_CASE("answers that are no JSON") {
     check(200, "hello", errc::malformed_response, "'hello'");
     check(200, "{\"a\":1}", errc::malformed_response, "{\"a\":1}");
     check(301, "", errc::unexpected_status, "301");
+    check(503, "etcdserver: no leader\n", server_errc::no_leader, "etcdserver: no leader");
+    for (const auto& [status, code] : std::initializer_list<std::pair<unsigned, grpc_errc>>{
+             {401, grpc_errc::unauthenticated}, {403, grpc_errc::permission_denied}, {404, grpc_errc::not_found},
+             {405, grpc_errc::unimplemented}, {501, grpc_errc::unimplemented}, {412, grpc_errc::failed_precondition},
+             {429, grpc_errc::resource_exhausted}, {502, grpc_errc::unavailable}, {503, grpc_errc::unavailable},
+             {504, grpc_errc::deadline_exceeded}})
+        check(status, "a proxy", code, "a proxy");
 }
 
 TEST_CASE("JSON of somebody else in front of etcd") {
@@ -243,6 +250,10 @@ TEST_CASE("a server without words") {
     CHECK(classify(server_fault{14, ""}).code == grpc_errc::unavailable);
     CHECK(classify(server_fault{17, ""}).code == grpc_errc::unknown);
     CHECK(classify(server_fault{-1, ""}).code == grpc_errc::unknown);
+    CHECK(classify(server_fault{2, "context deadline exceeded"}).code == grpc_errc::deadline_exceeded);
+    CHECK(classify(server_fault{2, "context canceled"}).code == grpc_errc::canceled);
+    CHECK(classify(server_fault{2, "rpc error: code = Unavailable desc = x"}).code == grpc_errc::unavailable);
+    CHECK(classify(server_fault{14, "context canceled"}).code == grpc_errc::unavailable);
 }
 
 TEST_CASE("quotes are fit for a log line") {
@@ -255,6 +266,9 @@ TEST_CASE("quotes are fit for a log line") {
     CHECK(quote("\xc2\x85 \xc2\xa0|") == "\\xc2\\x85 \xc2\xa0|");
     CHECK(quote("\xff\xc3\xa4\xe2\x82") == "\\xff\xc3\xa4\\xe2\\x82");
     CHECK(quote("\xc0\xaf\xed\xa0\x80") == "\\xc0\\xaf\\xed\\xa0\\x80");
+    CHECK(quote("\xf0\x80\x80\x80") == "\\xf0\\x80\\x80\\x80");   // overlong
+    CHECK(quote("\xf4\x90\x80\x80") == "\\xf4\\x90\\x80\\x80");   // past the last one
+    CHECK(quote("\xf4\x8f\xbf\xbd") == "\xf4\x8f\xbf\xbd");
     CHECK(quote("\xf0\x9f\x98\x80") == "\xf0\x9f\x98\x80");
 
     CHECK(quote(std::string(200, 'x')) == std::string(200, 'x'));

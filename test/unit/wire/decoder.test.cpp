@@ -52,7 +52,7 @@ TEST_CASE("a message without fields is all zero") {
 
 TEST_CASE("every field of a range answer, in any order and spelling") {
     const auto r = decode<range_response>(R"({ "count" : 2, "more":true,
-        "kvs":[{"lease":"-7587869", "value":"dg==","version":3,"modRevision":"9223372036854775807",
+        "kvs":[{"lease":"-7587869", "value":"dg==","version":3,"modRevision":"9223372036854775806",
                 "create_revision":"2","key":"YQ=="},
                {"key":"\u0059g=="}],
         "header":{"raftTerm":"2","revision":"5","member_id":18446744073709551615,
@@ -66,24 +66,40 @@ TEST_CASE("every field of a range answer, in any order and spelling") {
     CHECK(r->header.raft_term == 2);
     REQUIRE(r->kvs.size() == 2);
     CHECK(r->kvs[0] == key_value{.key = "a", .value = "v", .create_revision = 2,
-                                 .mod_revision = std::numeric_limits<std::int64_t>::max(), .version = 3,
+                                 .mod_revision = std::numeric_limits<std::int64_t>::max() - 1, .version = 3,
                                  .lease = -7587869});
     CHECK(r->kvs[1].key == "b");
 }
 
-TEST_CASE("what is unknown is skipped whole") {
-    const auto r = decode<range_response>(R"({
+TEST_CASE("numbers may be text or not") {
+    const auto r = decode<range_response>(R"({"count":3,"header":{"cluster_id":7,"member_id":"8","revision":9}})");
+    REQUIRE(r);
+    CHECK(r->count == 3);
+    CHECK(r->header.cluster_id == 7);
+    CHECK(r->header.member_id == 8);
+    CHECK(r->header.revision == 9);
+}
+
+TEST_CASE("what is unknown is skipped whole, wherever it is cut") {
+    const std::string body = R"({
         "kvs_":[{"key":"bad base64!"}], "a":{"kvs":[{"key":"YQ=="}],"count":"9","b":[[],[{}],{"c":[1,2.5,-1e400]}]},
         "header":{"revision":"5","new":{"revision":"6"},"newer":["x",null,true]},
         "kvs":[{"key":"Yg==","tags":[["count"]]}],
-        "kvsX":null, "Count":"8", "co_unt":"7", "":"6", "unit":1.5,
+        "kvsX":null, "huge":18446744073709551615, "Count":"8", "co_unt":"7", "":"6", "unit":1.5,
         "a name that is far longer than any that a field of ours could have, and then some more of it":"x",
-        "count":"1"})");
-    REQUIRE(r);
-    CHECK(r->count == 1);
-    CHECK(r->header.revision == 5);
-    REQUIRE(r->kvs.size() == 1);
-    CHECK(r->kvs[0].key == "b");
+        "count":"1"})";
+    for (std::size_t i = 0; i <= body.size(); ++i) {
+        CAPTURE(i);
+        decoder<range_response> d;
+        REQUIRE(d.write(std::string_view(body).substr(0, i)));
+        REQUIRE(d.write(std::string_view(body).substr(i)));
+        const auto r = d.finish();
+        REQUIRE(r);
+        CHECK(r->count == 1);
+        CHECK(r->header.revision == 5);
+        REQUIRE(r->kvs.size() == 1);
+        CHECK(r->kvs[0].key == "b");
+    }
 }
 
 TEST_CASE("null is absent") {
@@ -158,6 +174,7 @@ TEST_CASE("a field of another type is named") {
     check_malformed<range>(R"({"header":{"cluster_id":"-1"}})", "'header.cluster_id'");
     check_malformed<range>(R"({"header":{"cluster_id":-1}})", "'header.cluster_id'");
     check_malformed<range>(R"({"header":{"cluster_id":"18446744073709551616"}})", "'header.cluster_id'");
+    check_malformed<range>(R"({"header":{"cluster_id":"1844674407370955161)" + std::string(100, '6') + R"("}})", "'header.cluster_id'");
     check_malformed<range>(R"({"header":[]})", "'header'");
     check_malformed<range>(R"({"header":"x"})", "'header'");
     check_malformed<range>(R"({"more":"true"})", "'more'");
@@ -182,6 +199,21 @@ TEST_CASE("a field of another type is named") {
     check_malformed<watch_response>(R"({"events":[{"type":"MOVE"}]})", "'events.type'");
     check_malformed<watch_response>(R"({"events":[{"type":2}]})", "'events.type'");
     check_malformed<watch_response>(R"({"events":[{"type":true}]})", "'events.type'");
+}
+
+TEST_CASE("numbers to which something will be added have room for it") {
+    check_malformed<range_response>(R"({"header":{"revision":"9223372036854775807"}})", "'header.revision' is beyond what etcd counts to");
+    check_malformed<range_response>(R"({"header":{"revision":9223372036854775807}})", "'header.revision'");
+    check_malformed<range_response>(R"({"header":{"revision":"-9223372036854775808"}})", "'header.revision'");
+    check_malformed<range_response>(R"({"kvs":[{"mod_revision":"9223372036854775807"}]})", "'kvs.mod_revision'");
+    check_malformed<watch_response>(R"({"compact_revision":"9223372036854775807"})", "'compact_revision'");
+    check_malformed<lease_grant_response>(R"({"TTL":"9000000001"})", "'TTL'");
+    check_malformed<lease_keep_alive_response>(R"({"TTL":9000000001})", "'TTL'");
+    check_malformed<lease_time_to_live_response>(R"({"grantedTTL":"-9000000001"})", "'grantedTTL'");
+    const auto longest = decode<lease_grant_response>(R"({"ID":"9223372036854775807","TTL":"9000000000"})");
+    REQUIRE(longest);
+    CHECK(longest->ttl == 9'000'000'000);
+    CHECK(longest->id == std::numeric_limits<lease_id>::max());
 }
 
 TEST_CASE("what is no message says so") {

@@ -152,6 +152,9 @@ TEST_CASE("watch requests") {
 
     full.no_put = false;
     CHECK(json::parse(watch_request({&full, 1}))["create_request"]["filters"] == json{"NODELETE"});
+    full.no_put = true;
+    full.no_delete = false;
+    CHECK(json::parse(watch_request({&full, 1}))["create_request"]["filters"] == json{"NOPUT"});
 }
 
 TEST_CASE("an authenticate request takes any bytes") {
@@ -173,4 +176,16 @@ TEST_CASE("lease requests") {
     const lease_id ids[] = {77, -2};
     CHECK(lease_keep_alive_request(ids) == "{\"ID\":\"77\"}\n{\"ID\":\"-2\"}");
     CHECK(lease_keep_alive_request({}).empty());
+}
+
+TEST_CASE("a number that no enumerator has is sent as the first of them") {
+    range_options o;
+    o.order = static_cast<sort_order>(99);
+    o.target = static_cast<sort_target>(99);
+    CHECK(json::parse(range_request(key_range::key("a"), o)) == json{{"key", "YQ=="}, {"sort_order", "NONE"}, {"sort_target", "KEY"}});
+    comparison odd = value_of("a") == "b";
+    odd.is = static_cast<comparison::relation>(99);
+    odd.what = static_cast<comparison::target>(99);
+    CHECK(json::parse(txn_request(txn().if_(odd)))["compare"][0]
+          == json{{"result", "EQUAL"}, {"target", "VERSION"}, {"key", "YQ=="}, {"version", "0"}});
 }

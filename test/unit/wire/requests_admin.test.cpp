@@ -68,6 +68,7 @@ TEST_CASE("cluster and maintenance requests") {
     CHECK(hash_kv_request(0) == "{}");
     CHECK(hash_kv_request(3) == R"({"revision":"3"})");
     // IDs of members use all 64 bits
+    CHECK(json::parse(alarm_list_request()) == json{{"action", "GET"}});
     CHECK(json::parse(alarm_disarm_request(12131692803055865972u, "NOSPACE")) ==
           json{{"action", "DEACTIVATE"}, {"memberID", "12131692803055865972"}, {"alarm", "NOSPACE"}});
     CHECK(move_leader_request(12131692803055865972u) == R"({"targetID":"12131692803055865972"})");
