@@ -149,6 +149,7 @@ std::optional<double> parse_double(std::string_view text, bool finite_only) {
         const auto [end, failure] = std::from_chars(rest.data(), rest.data() + rest.size(), magnitude);
         if (failure != std::errc() || end != rest.data() + rest.size()) return std::nullopt;
 #else
+        if (rest.find_first_not_of("0123456789.eE+-") != std::string_view::npos) return std::nullopt;   // libc++ reads 0x1p3
         std::istringstream in{std::string(rest)};
         in.imbue(std::locale::classic());
         if (!(in >> std::noskipws >> magnitude) || in.peek() != std::istringstream::traits_type::eof())

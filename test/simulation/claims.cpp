@@ -64,7 +64,7 @@ public:
                 if (random_.chance(0.5)) {
                     const stage::doing now(stage_, label_ + " proclaims");
                     const std::string value = label_ + " again";
-                    co_await mine.proclaim(value, as_outcome);
+                    (void)co_await mine.proclaim(value, as_outcome);   // the store tells what came of it
                 }
                 co_await use(mine, holding);
                 const stage::doing now(stage_, label_ + " resigns");

@@ -64,7 +64,7 @@ int child(const std::function<void()>& body) {
 }  // namespace
 
 TEST_CASE("a copy on disk is its owner's alone, whatever the umask", "[cache]") {
-    for (const mode_t mask : {0000, 0022, 0077, 0777}) {
+    for (const mode_t mask : {0000u, 0022u, 0077u, 0777u}) {
         INFO(mask);
         const scratch_dir dir;
         const cache_files files(dir.path() / "copy");
