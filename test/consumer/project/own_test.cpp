@@ -26,7 +26,7 @@ int main() {
         const auto schema = std::make_shared<dynconf::prefix_schema>("/app");
         dynconf::config_manager config(executor, schema, dynconf::etcd_source(c));
         co_await config.start();
-        greeting = config.current().get<std::string>("greeting");
+        greeting = config.current().get<std::string>("greeting").value();
         co_await config.stop();
     };
     asio::co_spawn(io, std::move(service), [](const std::exception_ptr& thrown) {
