@@ -11,12 +11,17 @@ namespace {
 std::atomic<std::size_t> in_use{0};
 std::atomic<std::size_t> most{0};
 
-void* counted(void* p) {
-    if (!p) throw std::bad_alloc();
+void* counted_if_any(void* p) noexcept {
+    if (!p) return p;
     const std::size_t size = malloc_usable_size(p);
     const std::size_t now = in_use.fetch_add(size, std::memory_order_relaxed) + size;
     for (std::size_t before = most.load(std::memory_order_relaxed); before < now && !most.compare_exchange_weak(before, now);) {}
     return p;
+}
+
+void* counted(void* p) {
+    if (!p) throw std::bad_alloc();
+    return counted_if_any(p);
 }
 
 void release(void* p) noexcept {
@@ -31,10 +36,19 @@ std::size_t rounded(std::size_t size, std::align_val_t to) noexcept {
 
 }  // namespace
 
+// All that the standard names: what is left to a sanitizer it frees in its own way, and says that the two do not match.
 void* operator new(std::size_t size) { return counted(std::malloc(size == 0 ? 1 : size)); }
 void* operator new[](std::size_t size) { return counted(std::malloc(size == 0 ? 1 : size)); }
 void* operator new(std::size_t size, std::align_val_t to) { return counted(std::aligned_alloc(static_cast<std::size_t>(to), rounded(size, to))); }
 void* operator new[](std::size_t size, std::align_val_t to) { return counted(std::aligned_alloc(static_cast<std::size_t>(to), rounded(size, to))); }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return counted_if_any(std::malloc(size == 0 ? 1 : size)); }
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return counted_if_any(std::malloc(size == 0 ? 1 : size)); }
+void* operator new(std::size_t size, std::align_val_t to, const std::nothrow_t&) noexcept {
+    return counted_if_any(std::aligned_alloc(static_cast<std::size_t>(to), rounded(size, to)));
+}
+void* operator new[](std::size_t size, std::align_val_t to, const std::nothrow_t&) noexcept {
+    return counted_if_any(std::aligned_alloc(static_cast<std::size_t>(to), rounded(size, to)));
+}
 void operator delete(void* p) noexcept { release(p); }
 void operator delete[](void* p) noexcept { release(p); }
 void operator delete(void* p, std::size_t) noexcept { release(p); }
@@ -43,6 +57,10 @@ void operator delete(void* p, std::align_val_t) noexcept { release(p); }
 void operator delete[](void* p, std::align_val_t) noexcept { release(p); }
 void operator delete(void* p, std::size_t, std::align_val_t) noexcept { release(p); }
 void operator delete[](void* p, std::size_t, std::align_val_t) noexcept { release(p); }
+void operator delete(void* p, const std::nothrow_t&) noexcept { release(p); }
+void operator delete[](void* p, const std::nothrow_t&) noexcept { release(p); }
+void operator delete(void* p, std::align_val_t, const std::nothrow_t&) noexcept { release(p); }
+void operator delete[](void* p, std::align_val_t, const std::nothrow_t&) noexcept { release(p); }
 
 namespace dynconf::test {
 
