@@ -16,8 +16,8 @@ using namespace std::chrono_literals;
 using namespace dynconf::test;
 
 TEST_CASE("client: the token is fetched when first needed, once for all, and sent bare", "[client][auth]") {
-    fake_gateway gateway;
     token_keeper keeper;
+    fake_gateway gateway;
     keeper.install(gateway);
     gateway.on(range_path, [&](const auto& r) { return keeper.accepts(r) ? json(range_body(5)) : json(fault(16, "etcdserver: invalid auth token"), 401); });
     with_client(with_user(options_for({gateway.url()})), [&](client& c) -> asio::awaitable<void> {
@@ -43,8 +43,8 @@ TEST_CASE("client: a thousand refusals at once fetch one new token", "[client][a
     };
     for (const auto& refusal : refusals) {
         INFO(refusal.words);
-        fake_gateway gateway;
         token_keeper keeper;
+        fake_gateway gateway;
         keeper.install(gateway);
         std::atomic<int> arrived{0};
         std::atomic<bool> all_there{false};
@@ -105,8 +105,8 @@ TEST_CASE("client: a login that a quick member does not answer is asked for once
 }
 
 TEST_CASE("client: a login that gets neither an answer nor a sign of life goes to the next member", "[client][auth]") {
-    fake_gateway silent, well;
     const auto never = [](const auto&) { return json("{}").once([] { return false; }); };
+    fake_gateway silent, well;
     silent.on(auth_path, never);
     silent.on(status_path, never);
     well.on(auth_path, [](const auto&) { return token_answer("token"); });
@@ -123,8 +123,8 @@ TEST_CASE("client: a login that gets neither an answer nor a sign of life goes t
 }
 
 TEST_CASE("client: a write that was refused for its token is sent again", "[client][auth]") {
-    fake_gateway gateway;
     token_keeper keeper;
+    fake_gateway gateway;
     keeper.install(gateway);
     gateway.on(put_path, [&](const auto& r) {
         if (r.number == 1) return json(fault(16, "etcdserver: invalid auth token"), 401);
@@ -136,8 +136,8 @@ TEST_CASE("client: a write that was refused for its token is sent again", "[clie
 }
 
 TEST_CASE("client: a server that refuses every token is not asked for ever", "[client][auth]") {
-    fake_gateway gateway;
     token_keeper keeper;
+    fake_gateway gateway;
     keeper.install(gateway, 0ms);
     gateway.on(range_path, [&](const auto&) { return json(fault(16, "etcdserver: invalid auth token"), 401); });
     const error e = failed_read(with_user(options_for({gateway.url()})));
@@ -156,8 +156,8 @@ TEST_CASE("client: without credentials, a server that wants some is believed at 
 }
 
 TEST_CASE("client: with authentication switched off it goes on without a token", "[client][auth]") {
-    fake_gateway gateway;
     std::atomic<bool> enabled{false};
+    fake_gateway gateway;
     gateway.on(auth_path, [&](const auto&) {
         return enabled ? token_answer("token-1") : json(fault(9, "etcdserver: authentication is not enabled"), 412);
     });
@@ -211,8 +211,8 @@ TEST_CASE("client: a wrong password fails all callers and costs the server one q
 }
 
 TEST_CASE("client: a caller that is cancelled does not cost the others their token", "[client][auth]") {
-    fake_gateway gateway;
     token_keeper keeper;
+    fake_gateway gateway;
     keeper.install(gateway, 20ms);
     gateway.on(range_path, empty_range);
     with_client(with_user(options_for({gateway.url()})), [&](client& c) -> asio::awaitable<void> {

@@ -296,8 +296,8 @@ TEST_CASE("client: pages at one revision, each from behind the last key", "[clie
 }
 
 TEST_CASE("client: pages end in an error when their revision is compacted, and when an empty page promises more", "[client][pages]") {
-    fake_gateway gateway;
     std::atomic<bool> compacted{true};
+    fake_gateway gateway;
     gateway.on(range_path, [&](const auto& r) {
         if (r.member("revision").empty()) return json(range_body(5, {pair("/p/a", "v", 3)}, true));
         if (compacted) return json(fault(11, "etcdserver: mvcc: required revision has been compacted"), 400);

@@ -34,8 +34,8 @@ TEST_CASE("endpoints: a probe readmits a member once it can serve again", "[endp
     };
     for (const auto& row : rows) {
         INFO(row.what);
-        fake_gateway gateway;
         std::atomic<bool> well{false};
+        fake_gateway gateway;
         gateway.on(range_path, [&](const auto& r) { return well ? empty_range(r) : no_leader(r); });
         gateway.on(status_path, [&](const auto& r) {
             if (r.number < 3) return row.bad;
@@ -154,8 +154,8 @@ TEST_CASE("endpoints: one try at a given endpoint neither retries nor goes elsew
 }
 
 TEST_CASE("endpoints: one try renews a token that was refused", "[endpoints][auth]") {
-    fake_gateway gateway;
     token_keeper tokens;
+    fake_gateway gateway;
     tokens.install(gateway);
     gateway.on(range_path, [&](const auto& r) {
         if (r.number == 2) tokens.revoked = true;
@@ -290,14 +290,15 @@ std::string members_body(const std::vector<std::string>& members) {
 }  // namespace
 
 TEST_CASE("discovery: only members that show to be of the same cluster are used, and given endpoints are kept", "[endpoints][discovery]") {
-    fake_gateway seed, good, other, learner, listed_as_learner, bare, gone;
+    std::atomic<bool> left{false};
+    fake_gateway good, other, learner, listed_as_learner, bare, gone;
+    const std::string port = good.url().substr(good.url().rfind(':'));
+    fake_gateway seed;
     seed.on(status_path, healthy_status);
     for (fake_gateway* g : {&good, &listed_as_learner, &gone}) g->on(status_path, healthy_status);
     other.on(status_path, [](const auto&) { return json("{" + header(5, 7) + ",\"leader\":\"1\"}"); });
     learner.on(status_path, [](const auto&) { return json(status_body(1, ",\"isLearner\":true")); });
     bare.on(status_path, [](const auto&) { return text("404 page not found\n", 404); });
-    std::atomic<bool> left{false};
-    const std::string port = good.url().substr(good.url().rfind(':'));
     seed.on(members_path, [&](const auto&) {
         std::vector<std::string> all{
             member_json("other", {other.url()}), member_json("learner", {learner.url()}), member_json("l", {listed_as_learner.url()}, true),

@@ -23,9 +23,9 @@ gateway_answer as_asked(const gateway_request& r) { return json("{" + header(5) 
 }  // namespace
 
 TEST_CASE("lease calls: a grant that is cancelled under way is revoked when it was executed, not before", "[lease_calls]") {
-    fake_gateway gateway;
     const bool answered = GENERATE(true, false);
     std::atomic<bool> executed{false}, too_early{false};
+    fake_gateway gateway;
     gateway.on(grant_path, [&](const gateway_request& r) { return answered ? as_asked(r).once([&] { return executed.load(); }) : silence(); });
     gateway.on(revoke_path, [&](const auto&) {
         too_early = !executed;

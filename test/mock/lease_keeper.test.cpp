@@ -124,8 +124,8 @@ TEST_CASE("lease keeper: a try that was too slow goes on elsewhere, and the memb
 }
 
 TEST_CASE("lease keeper: the time counts from the request, not from its answer", "[lease_keeper]") {
-    fake_gateway gateway;
     std::chrono::steady_clock::time_point arrived;
+    fake_gateway gateway;
     gateway.on(keep_alive_path, [&](const gateway_request& r) {
         if (r.number > 1) return silence();
         arrived = std::chrono::steady_clock::now();

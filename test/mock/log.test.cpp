@@ -69,8 +69,8 @@ TEST_CASE("log: a fault that repeats is told once and counted, another is told a
     }
     CHECK(counted <= times);
 
-    fake_gateway gateway;
     std::atomic<int> asked{0};
+    fake_gateway gateway;
     gateway.on(range_path, [&](const auto&) {
         const int n = ++asked;
         if (n <= 10) return json(fault(3, "etcdserver: user name is empty"), 400);

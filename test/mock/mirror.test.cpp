@@ -80,8 +80,8 @@ TEST_CASE("mirror: a store that went back, or another one, is loaded anew", "[mi
         {"went back", 4, some_cluster}, {"another", 4, 99}, {"another, further on", 400, 99}};
     for (const auto& store : stores) {
         INFO(store.what);
-        fake_gateway gateway;
         std::atomic<bool> replaced{false};
+        fake_gateway gateway;
         gateway.on(range_path, [&](const auto&) {
             if (replaced) return json(range_body(store.revision, {pair("/a/1", "x", 3), pair("/a/9", "n", 4)}, false, store.cluster));
             return json(range_body(7, {pair("/a/1", "x", 3), pair("/a/2", "y", 7)}));

@@ -39,9 +39,9 @@ std::string txn_body(revision_t revision, const std::vector<std::string>& answer
 /// A store with a key below each prefix, last changed at revision 5, and watches that say nothing. While it moves, each
 /// probe finds it ten revisions further.
 struct busy_store {
-    fake_gateway gateway;
     std::atomic<revision_t> at{5};
     std::atomic<bool> moving{true};
+    fake_gateway gateway;
     std::function<std::string(const gateway_request&)> list = [this](const gateway_request& r) { return range_body(at, {pair(key_of(r) + "k", "1", 5)}); };
     std::function<gateway_answer(const gateway_request&)> look = [this](const auto&) { return json(look_body(at, 1)); };
     std::function<gateway_answer(const gateway_request&)> looks = [this](const gateway_request& r) {

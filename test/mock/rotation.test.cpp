@@ -20,8 +20,8 @@ std::string revision_line(revision_t r) {
 
 TEST_CASE("rotation: stream after stream under writes, nothing lost and nothing doubled", "[watch][rotation]") {
     const std::size_t rotations = in_full() ? 10'000 : 500;
-    fake_gateway gateway;
     std::atomic<revision_t> newest{1};
+    fake_gateway gateway;
     gateway.on(watch_path, [&](const gateway_request& r) {
         const revision_t now = newest += 1 + static_cast<revision_t>(r.number % 3);
         std::vector<std::string> lines{created(now)};

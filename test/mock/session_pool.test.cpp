@@ -213,8 +213,8 @@ TEST_CASE("pool: an idle connection that the server closed is not used again", "
 }
 
 TEST_CASE("pool: bytes out of turn make an idle connection useless", "[pool]") {
-    fake_gateway gateway;
     std::atomic<bool> returned{false};
+    fake_gateway gateway;
     gateway.on("/", [&](const auto&) {
         auto a = test::json("{}");
         auto& late = a.steps.emplace_back();

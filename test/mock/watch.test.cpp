@@ -65,9 +65,9 @@ TEST_CASE("watch: resumes behind the last applied revision, and from the confirm
 TEST_CASE("watch: a stream cut at any byte loses nothing and doubles nothing", "[watch][cut]") {
     const history past;
     const std::string whole = stream_bytes(past.lines(3));
-    fake_gateway gateway;
     std::atomic<std::size_t> cut{0};
     std::atomic<bool> first{true};
+    fake_gateway gateway;
     gateway.on(watch_path, [&](const auto& r) {
         if (first.exchange(false)) return raw(whole.substr(0, cut), then::close);
         return stream(past.lines(start_revision(r)), then::hold);
@@ -295,10 +295,10 @@ TEST_CASE("watch: streams that end as soon as they are confirmed are not reopene
 }
 
 TEST_CASE("watch: a reader that caught up while its stream was lost and the next one came without it is served", "[watch]") {
-    fake_gateway gateway;
     std::atomic<bool> caught_up{false}, lost{false};
     const std::string big(4000, 'x');
     const auto confirmed = [](std::size_t id) { return std::vector<std::string>{created(9, some_cluster, id)}; };
+    fake_gateway gateway;
     gateway.on(watch_path, [&](const auto& r) {
         if (r.number == 1) {
             gateway_answer first = stream({created(9), news(9, {put_event("/a/1", "x", 9)})}, then::close);
@@ -338,8 +338,8 @@ TEST_CASE("watch: a reader that caught up while its stream was lost and the next
 }
 
 TEST_CASE("watch: a cancelled next() loses nothing", "[watch][cancel]") {
-    fake_gateway gateway;
     std::atomic<bool> go{false};
+    fake_gateway gateway;
     gateway.on(watch_path, [&](const auto& r) {
         CHECK(r.number == 1);
         gateway_answer a = stream({created(4)}, then::hold);
@@ -371,8 +371,8 @@ TEST_CASE("watch: a cancelled next() loses nothing", "[watch][cancel]") {
 }
 
 TEST_CASE("watch: a cancellation that meets a message which brings nothing is not lost", "[watch][cancel]") {
-    fake_gateway gateway;
     std::atomic<bool> go{false}, sent{false};
+    fake_gateway gateway;
     gateway.on(watch_path, [&](const auto&) {
         gateway_answer a = stream({created(4)}, then::hold);
         auto& progress = a.steps.emplace_back();

@@ -308,8 +308,8 @@ TEST_CASE("outcome: an exception of a write in doubt says so with the default to
 }
 
 TEST_CASE("resolver: an answer that makes no sense is an error, not an outcome", "[outcome]") {
-    fake_gateway gateway;
     std::string body;
+    fake_gateway gateway;
     gateway.on("/v3/kv/txn", [&](const auto&) { return json("{" + header(8) + body + "}"); });
     with_client(options_for({gateway.url()}), [&](client& c) -> asio::awaitable<void> {
         outcome_resolver resolver(c);

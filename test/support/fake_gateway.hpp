@@ -60,7 +60,7 @@ inline gateway_answer silence() { return raw({}, gateway_answer::then::hold); }
 inline gateway_answer hang_up() { return raw({}, gateway_answer::then::close); }
 
 /// An etcd gateway whose every word is scripted: a server on loopback with a thread of its own. Handlers run there, one
-/// at a time.
+/// at a time, until the gateway is gone: what they refer to is declared before it.
 class fake_gateway {
 public:
     using handler = std::function<gateway_answer(const gateway_request&)>;
