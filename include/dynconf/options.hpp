@@ -68,7 +68,7 @@ struct client_options {
 
     std::chrono::milliseconds connect_timeout{3'000};   ///< Name resolution, and again each address.
     std::chrono::milliseconds tls_timeout{5'000};       ///< TLS handshake.
-    /// One try of a call; and of a watch's message that has begun each further 64 KiB, or its end. etcd itself gives up after 7 s without a quorum; less hides its reason.
+    /// One try of a call, and each 64 KiB of a watch's message. etcd gives up after 7 s without a quorum; less hides its reason.
     std::chrono::milliseconds request_timeout{8'000};
     std::chrono::milliseconds total_timeout{20'000};    ///< A call with all its tries and pauses.
     std::chrono::milliseconds created_timeout{5'000};   ///< Until a watch is confirmed, and again for each further one of a stream.
@@ -91,8 +91,8 @@ struct client_options {
     unsigned max_rounds = 3;            ///< How often a call that may be repeated goes through the endpoints.
     std::size_t max_connections = 16;   ///< For each endpoint, watches not counted; further calls wait.
     std::chrono::milliseconds idle_timeout{120'000};    ///< An unused connection older than this is not used again.
-    std::size_t max_response_bytes = std::size_t{512} << 20;   ///< One answer, and once more the elements it is decoded to. Past it: errc::response_too_large.
-    std::size_t max_message_bytes = std::size_t{256} << 20;    ///< One message of a watch, likewise. Past it the watch asks for smaller ones.
+    std::size_t max_response_bytes = std::size_t{512} << 20;   ///< One answer, and again as decoded; past it errc::response_too_large.
+    std::size_t max_message_bytes = std::size_t{256} << 20;    ///< One message of a watch, likewise; past it smaller ones are asked for.
     /// Page size of long ranges. Small pages are slow: each makes the server walk the rest of the range.
     std::int64_t page_size = 10'000;
     /// Refuse to be served by a member that has lost its leader: 503 instead of a hang, an end instead of silence.

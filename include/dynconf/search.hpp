@@ -25,9 +25,13 @@ public:
     /// does not end.
     DYNCONF_API static key_pattern glob(std::string pattern);
     /// Keys of which a part matches an ECMAScript regular expression. Throws std::invalid_argument with the cause for one
-    /// that cannot be compiled. A key on which the match would take too long does not match.
+    /// that cannot be compiled.
     DYNCONF_API static key_pattern regex(const std::string& expression);
+    /// Of a longer key a regular expression says nothing: the time for a hard one grows with the square of the key.
+    static constexpr std::size_t most_regex_bytes = 4096;
 
+    /// Throws std::runtime_error when a regular expression cannot tell: the key is longer than `most_regex_bytes`, or would
+    /// take it too long.
     DYNCONF_API bool matches(std::string_view key) const;
 
     struct impl;
@@ -46,6 +50,7 @@ struct search_options {
 struct search_response {
     response_header header;
     std::vector<key_value> kvs;   ///< In key order, all at the header's revision.
+    std::vector<std::string> undecided;   ///< Keys of which the regular expression could not tell, see key_pattern::matches().
     bool more = false;            ///< The limit left matches out.
 };
 
@@ -63,7 +68,8 @@ public:
     DYNCONF_API explicit search(const client& c);
 
     /// The keys of a range that match. etcd knows ranges alone, so that the whole range is read, in pages at one revision,
-    /// and picked from here.
+    /// and picked from here. That is done on the client's strand, in pieces of some milliseconds; a hard regular expression
+    /// on a long key may take 0.2 s.
     template <class Token = default_token>
     auto find(key_range in, key_pattern what, search_options options = {}, Token&& token = {}) {
         return detail::initiate<search_response>(std::forward<Token>(token),

@@ -41,7 +41,8 @@ void require_domain_name(const discovery_options& how) {
     const std::string name = policy::srv_names(how.srv, how.srv_name).secure;
     const auto parsed = endpoint::parse(name);
     if (!parsed || parsed->host() != name || how.srv_name.find('.') != std::string::npos)
-        throw std::invalid_argument("dynconf: discovery.srv '" + (how.srv.find('@') == std::string::npos ? how.srv : "...") + "' with the service name '" + how.srv_name + "' is no domain name");
+        throw std::invalid_argument("dynconf: discovery.srv '" + (how.srv.find('@') == std::string::npos ? how.srv : "...")
+                                    + "' with the service name '" + how.srv_name + "' is no domain name");
 }
 
 }  // namespace
@@ -67,7 +68,8 @@ std::shared_ptr<client_core> client_core::make(const asio::any_io_executor& exec
     if (endpoints.empty() && options.discovery.srv.empty()) throw std::invalid_argument("dynconf: no endpoint was given");
     require_domain_name(options.discovery);
     transport::require_usable(options.tls);
-    if (const auto fixed = detail::credentials_access::fixed(options.auth); fixed && fixed->username.empty()) throw std::invalid_argument("dynconf: credentials without a user name");
+    if (const auto fixed = detail::credentials_access::fixed(options.auth); fixed && fixed->username.empty())
+        throw std::invalid_argument("dynconf: credentials without a user name");
     if (options.page_size < 1) throw std::invalid_argument("dynconf: page_size must be positive");
     if (options.discovery.refresh <= std::chrono::milliseconds(0))
         throw std::invalid_argument("dynconf: discovery.refresh must be positive");
@@ -355,7 +357,8 @@ asio::awaitable<void> client_core::fetch_token(bool background, std::chrono::mil
         what.patient = true;
         what.secret = who.password.reveal();
         auto answer = co_await unary<wire::authenticate_response>(what, body.reveal());
-        if (answer && answer->token.size() > most_token) answer = error{errc::malformed_response, "authenticate: a token of " + std::to_string(answer->token.size()) + " bytes"};
+        if (answer && answer->token.size() > most_token)
+            answer = error{errc::malformed_response, "authenticate: a token of " + std::to_string(answer->token.size()) + " bytes"};
         const error why = answer ? error{} : answer.error();
         if (answer || why.code == server_errc::auth_not_enabled) {
             login_.state.accepted();

@@ -207,7 +207,8 @@ mirror_core::maybe_step mirror_core::on(watch_subscription::batch& news) {
 asio::awaitable<mirror_core::maybe_step> mirror_core::on(watch_subscription::connected& up) {
     watched_ = true;
     if (co_await store_went_back(up.header)) {
-        core_->log(log_level::warning, "store_replaced", "the store at " + up.endpoint + " is another one or seems to have gone back; loading again",
+        core_->log(log_level::warning, "store_replaced",
+                   "the store at " + up.endpoint + " is another one or seems to have gone back; loading again",
                    {{"endpoint", up.endpoint}});
         list_again(mirror_step::reason::store_replaced);
         co_return std::nullopt;
@@ -228,7 +229,8 @@ mirror_core::maybe_step mirror_core::on(const watch_subscription::probed& proof)
     // What the watch has brought since the question was asked may be newer than the answer.
     const bool went_back = proof.header.revision < replica_.known() && known_since_ < proof.sent;
     if (proof.header.cluster_id != replica_.cluster_id() || went_back) {
-        core_->log(log_level::warning, "store_replaced", "the store is another one or has gone back to revision " + std::to_string(proof.header.revision) + "; loading again",
+        core_->log(log_level::warning, "store_replaced",
+                   "the store is another one or has gone back to revision " + std::to_string(proof.header.revision) + "; loading again",
                    {{"endpoint", endpoint_}});
         list_again(mirror_step::reason::store_replaced);
         return std::nullopt;

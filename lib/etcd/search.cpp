@@ -4,7 +4,17 @@
 #include "etcd/start_call.hpp"
 #include "policy/key_past.hpp"
 #include "policy/range_walk.hpp"
+#include "transport/await.hpp"
+#include "transport/clock.hpp"
 
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <chrono>
+#include <optional>
+#include <stdexcept>
+#include <string>
 #include <utility>
 
 namespace dynconf {
@@ -13,6 +23,18 @@ namespace asio = boost::asio;
 using etcd::view;
 
 namespace {
+
+/// What one piece of picking may take of the strand, on which others wait.
+constexpr std::chrono::milliseconds most_at_a_time{5};
+
+/// None: the pattern cannot tell.
+std::optional<bool> judged(const key_pattern& what, const std::string& key) {
+    try {
+        return what.matches(key);
+    } catch (const std::runtime_error&) {
+        return std::nullopt;
+    }
+}
 
 asio::awaitable<result<search_response>> find_keys(const view& through, key_range in, key_pattern what, search_options options) {
     range_options request;
@@ -25,8 +47,16 @@ asio::awaitable<result<search_response>> find_keys(const view& through, key_rang
         if (!page) co_return page.error();
         if (auto wrong = walk.on(*page)) co_return std::move(*wrong);
         out.header = page->header;
+        auto since = transport::clock::now();
         for (key_value& kv : page->kvs) {
-            if (!what.matches(kv.key)) continue;
+            const std::optional<bool> matches = judged(what, kv.key);
+            if (const auto now = transport::clock::now(); now - since >= most_at_a_time) {
+                co_await asio::post(through.core().executor(), asio::use_awaitable);
+                if (co_await transport::was_cancelled()) co_return error{asio::error::operation_aborted, {}};
+                since = transport::clock::now();
+            }
+            if (!matches) out.undecided.push_back(kv.key);
+            if (!matches.value_or(false)) continue;
             if (options.limit > 0 && out.kvs.size() == options.limit) {
                 out.more = true;
                 co_return out;

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <stdexcept>
+#include <string>
 #include <variant>
 
 namespace dynconf {
@@ -104,11 +105,9 @@ key_pattern key_pattern::regex(const std::string& expression) {
 bool key_pattern::matches(std::string_view key) const {
     if (const auto* part = std::get_if<std::string>(&impl_->what)) return key.find(*part) != std::string_view::npos;
     if (const auto* glob = std::get_if<glob_pattern>(&impl_->what)) return glob_matches(glob->text, key);
-    try {
-        return boost::regex_search(key.begin(), key.end(), std::get<boost::regex>(impl_->what));
-    } catch (const std::runtime_error&) {   // Boost.Regex gives up on what grows without bound
-        return false;
-    }
+    // Boost.Regex throws by itself where the time grows without bound, but takes seconds for that.
+    if (key.size() > most_regex_bytes) throw std::runtime_error("dynconf: a key of " + std::to_string(key.size()) + " bytes is too long for a regular expression");
+    return boost::regex_search(key.begin(), key.end(), std::get<boost::regex>(impl_->what));
 }
 
 }  // namespace dynconf

@@ -89,7 +89,8 @@ struct http_session::impl {
         stream->close();
         broken = true;
         if (ec == http::error::body_limit) return {errc::response_too_large, "the body of the answer"};
-        if (ec == http::error::header_limit) return {errc::response_too_large, parser->is_header_done() ? "what stands between the chunks of the answer" : "the head of the answer"};
+        if (ec == http::error::header_limit)
+            return {errc::response_too_large, parser->is_header_done() ? "what stands between the chunks of the answer" : "the head of the answer"};
         // How all that an HTTP/2 server sends first begins: a SETTINGS frame, whose length takes three bytes.
         const std::string_view start(static_cast<const char*>(buffer.data().data()), buffer.size());
         if (start.starts_with('\0'))

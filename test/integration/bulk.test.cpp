@@ -210,6 +210,12 @@ TEST_CASE("search: by pattern over pages, and the past of a key", "[bulk]") {
         CHECK(found.kvs[0].value.empty());
         CHECK(found.more);
 
+        const std::string hard = std::string(4000, 'a') + "b";
+        admin.put(hard, "");
+        found = co_await look.find(key_range::prefix("a"), key_pattern::regex("(a|aa)+$"));
+        CHECK(found.kvs.empty());
+        CHECK(found.undecided == std::vector<std::string>{hard});
+
         for (int i = 0; i < 5; ++i) admin.put("h", std::to_string(i));
         key_history past = co_await look.history("h");
         REQUIRE(past.versions.size() == 5);

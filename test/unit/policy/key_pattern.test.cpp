@@ -46,5 +46,13 @@ TEST_CASE("key pattern: a regular expression is looked for anywhere, and a bad o
     CHECK_FALSE(key_pattern::regex("^[0-9]").matches("/jobs/17"));
     CHECK(key_pattern::regex("^/JOBS").matches("/JOBS/1"));
     CHECK_THROWS_AS(key_pattern::regex("a("), std::invalid_argument);
-    CHECK_FALSE(key_pattern::regex("(a|aa)+$").matches(std::string(5'000, 'a') + "b"));   // would not end
+}
+
+TEST_CASE("key pattern: a regular expression that cannot tell says so", "[key_pattern]") {
+    CHECK_THROWS_WITH(key_pattern::regex("(a|aa)+$").matches(std::string(4'000, 'a') + "b"), Catch::Contains("complexity"));   // would not end
+    const std::string longest(key_pattern::most_regex_bytes, 'a');
+    CHECK(key_pattern::regex("^a+$").matches(longest));
+    CHECK_THROWS_WITH(key_pattern::regex("a").matches(longest + "a"), "dynconf: a key of 4097 bytes is too long for a regular expression");
+    CHECK(key_pattern::substring("a").matches(longest + "a"));
+    CHECK(key_pattern::glob("a*").matches(longest + "a"));
 }
