@@ -92,4 +92,14 @@ private:
     bool first_ = true;
 };
 
+/// A text of one object, which `fill(json_object&)` gives its members.
+template <class Fill>
+std::string object_with(Fill fill) {
+    std::string out;
+    json_object body(out);
+    fill(body);
+    body.close();
+    return out;
+}
+
 }  // namespace dynconf::wire

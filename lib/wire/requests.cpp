@@ -212,20 +212,14 @@ std::string watch_request(std::span<const watch_create> watches) {
 }
 
 std::string lease_grant_request(std::int64_t ttl_seconds, lease_id id) {
-    std::string out;
-    json_object body(out);
-    body.number_unless_zero("TTL", ttl_seconds);
-    body.number_unless_zero("ID", id);
-    body.close();
-    return out;
+    return object_with([&](json_object& body) {
+        body.number_unless_zero("TTL", ttl_seconds);
+        body.number_unless_zero("ID", id);
+    });
 }
 
 std::string lease_revoke_request(lease_id id) {
-    std::string out;
-    json_object body(out);
-    body.number_unless_zero("ID", id);
-    body.close();
-    return out;
+    return object_with([&](json_object& body) { body.number_unless_zero("ID", id); });
 }
 
 std::string lease_keep_alive_request(std::span<const lease_id> ids) {
@@ -240,12 +234,10 @@ std::string lease_keep_alive_request(std::span<const lease_id> ids) {
 }
 
 std::string lease_time_to_live_request(lease_id id, bool keys) {
-    std::string out;
-    json_object body(out);
-    body.number_unless_zero("ID", id);
-    body.flag("keys", keys);
-    body.close();
-    return out;
+    return object_with([&](json_object& body) {
+        body.number_unless_zero("ID", id);
+        body.flag("keys", keys);
+    });
 }
 
 }  // namespace dynconf::wire

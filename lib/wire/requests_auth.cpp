@@ -54,14 +54,12 @@ std::string authenticate_request(std::string_view name, std::string_view passwor
 result<std::string> user_add_request(std::string_view name, std::optional<std::string_view> password) {
     if (password) return with_password(name, *password);
     if (const auto fit = check({{"name", name}}); !fit) return fit.error();
-    std::string out;
-    json_object body(out);
-    body.text("name", name);
-    json_object options(body.member("options"));
-    options.flag("no_password", true);
-    options.close();
-    body.close();
-    return out;
+    return object_with([&](json_object& body) {
+        body.text("name", name);
+        json_object options(body.member("options"));
+        options.flag("no_password", true);
+        options.close();
+    });
 }
 
 result<std::string> user_change_password_request(std::string_view name, std::string_view password) {
@@ -86,25 +84,21 @@ result<std::string> role_grant_permission_request(std::string_view role, std::st
     const bool has_end = !keys.range_end().empty() && keys.range_end() != std::string_view("\0", 1);
     if (has_end && keys.range_end() <= keys.first())
         return error{errc::invalid_argument, "the interval of keys ends before it begins"};
-    std::string out;
-    json_object body(out);
-    body.text("name", role);
-    json_object permission(body.member("perm"));
-    permission.word("permType", type);
-    permission.range(keys);
-    permission.close();
-    body.close();
-    return out;
+    return object_with([&](json_object& body) {
+        body.text("name", role);
+        json_object permission(body.member("perm"));
+        permission.word("permType", type);
+        permission.range(keys);
+        permission.close();
+    });
 }
 
 result<std::string> role_revoke_permission_request(std::string_view role, const key_range& keys) {
     if (const auto fit = check({{"role", role}}); !fit) return fit.error();
-    std::string out;
-    json_object body(out);
-    body.text("role", role);
-    body.range(keys);
-    body.close();
-    return out;
+    return object_with([&](json_object& body) {
+        body.text("role", role);
+        body.range(keys);
+    });
 }
 
 }  // namespace dynconf::wire

@@ -274,9 +274,10 @@ bool search::end_is_right() {
     std::vector<key_value> ought;
     for (const key_value* kv : now_.content(key_range::all(), now_.revision())) ought.push_back(*kv);
     if (std::equal(is.begin(), is.end(), ought.begin(), ought.end(), same)) return true;
+    const auto before = [](const auto& x, const auto& y) { return std::pair(x.key, x.mod_revision) < std::pair(y.key, y.mod_revision); };
     range_response a, b;
-    std::set_difference(is.begin(), is.end(), ought.begin(), ought.end(), std::back_inserter(a.kvs), [](const auto& x, const auto& y) { return std::pair(x.key, x.mod_revision) < std::pair(y.key, y.mod_revision); });
-    std::set_difference(ought.begin(), ought.end(), is.begin(), is.end(), std::back_inserter(b.kvs), [](const auto& x, const auto& y) { return std::pair(x.key, x.mod_revision) < std::pair(y.key, y.mod_revision); });
+    std::set_difference(is.begin(), is.end(), ought.begin(), ought.end(), std::back_inserter(a.kvs), before);
+    std::set_difference(ought.begin(), ought.end(), is.begin(), is.end(), std::back_inserter(b.kvs), before);
     const std::string words = "the content at the end: it has " + shown(a.kvs) + " instead of " + shown(b.kvs);
     std::vector<std::size_t> calls;
     add_writers(op_response(std::move(a)), calls);
