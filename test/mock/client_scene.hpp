@@ -14,6 +14,7 @@ inline const std::string range_path = "/v3/kv/range";
 inline const std::string txn_path = "/v3/kv/txn";
 inline const std::string put_path = "/v3/kv/put";
 inline const std::string auth_path = "/v3/auth/authenticate";
+inline const std::string keep_alive_path = "/v3/lease/keepalive";
 inline const std::string status_path = "/v3/maintenance/status";
 
 inline client_options with_user(client_options o) {

@@ -2,6 +2,8 @@
 #include "mock/watch_scene.hpp"
 #include "support/memory_use.hpp"
 
+#include <dynconf/lease.hpp>
+
 #include <string>
 #include <vector>
 
@@ -207,6 +209,28 @@ TEST_CASE("hostile: no answer makes a watch grow or hang", "[hostile]") {
         gateway.on(range_path, [](const auto&) { return json(range_body(5)); });
         gateway.on(watch_path, [&](const auto&) { return a.answer; });
         measured([&] { check_said(a, interruption(wary(gateway, timeout_for(a.watch))), a.watch); });
+    }
+}
+
+TEST_CASE("hostile: no answer makes a keep-alive grow or hang", "[hostile][lease]") {
+    const std::string line = R"({"result":{)" + header(5) + R"(,"ID":"100","TTL":"10"}})" + "\n";
+    struct { const char* name; gateway_answer answer; errc code; } const rows[] = {
+        {"a line without end", endless(chunked_head, as_chunk(std::string(4096, ' '))), errc::malformed_response},
+        {"a line that drips", endless(chunked_head, as_chunk(" "), 5ms), errc::deadline_exceeded},
+        {"answers without end", endless(chunked_head, as_chunk(repeated(line, 100))), errc::response_too_large},
+    };
+    for (const auto& row : rows) {
+        INFO(row.name);
+        fake_gateway gateway;
+        gateway.on(keep_alive_path, [&](const auto&) { return row.answer; });
+        error e;
+        measured([&] {
+            with_client(wary(gateway, timeout_for(row.code)), [&](client& c) -> asio::awaitable<void> {
+                e = co_await failure_of([&]() -> asio::awaitable<void> { co_await leases(c).keep_alive_once(100); });
+            });
+        });
+        INFO(e.message());
+        CHECK(e.code == row.code);
     }
 }
 

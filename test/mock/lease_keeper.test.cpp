@@ -20,8 +20,6 @@ using then = gateway_answer::then;
 
 namespace {
 
-const std::string keep_alive_path = "/v3/lease/keepalive";
-
 std::vector<lease_id> ids_of(const gateway_request& r) {
     std::vector<lease_id> all;
     for (auto at = r.body.find("\"ID\":\""); at != std::string::npos; at = r.body.find("\"ID\":\"", at + 1)) all.push_back(std::stoll(r.body.substr(at + 6)));
