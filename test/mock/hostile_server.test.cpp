@@ -182,6 +182,14 @@ std::string second_of_two(const client_options& options, const std::function<asi
 
 }  // namespace
 
+TEST_CASE("hostile: what grows is seen", "[hostile]") {
+    mark_memory();
+    const std::size_t before = memory_in_use();
+    std::string().assign(3 * mib, 'x');
+    CHECK(most_memory_in_use() - before >= 3 * mib);
+    CHECK(memory_in_use() < before + mib);
+}
+
 TEST_CASE("hostile: no answer makes a call grow or hang", "[hostile]") {
     for (const attack& a : attacks()) {
         INFO(a.name);

@@ -36,7 +36,7 @@ std::size_t rounded(std::size_t size, std::align_val_t to) noexcept {
 
 }  // namespace
 
-// All that the standard names: what is left to a sanitizer it frees in its own way, and says that the two do not match.
+// All that the standard names.
 void* operator new(std::size_t size) { return counted(std::malloc(size == 0 ? 1 : size)); }
 void* operator new[](std::size_t size) { return counted(std::malloc(size == 0 ? 1 : size)); }
 void* operator new(std::size_t size, std::align_val_t to) { return counted(std::aligned_alloc(static_cast<std::size_t>(to), rounded(size, to))); }
@@ -66,6 +66,6 @@ namespace dynconf::test {
 
 std::size_t memory_in_use() noexcept { return in_use; }
 std::size_t most_memory_in_use() noexcept { return most; }
-void mark_memory() noexcept { most = in_use.load(); }
+void mark_memory() { most = in_use.load(); }
 
 }  // namespace dynconf::test
