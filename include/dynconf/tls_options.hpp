@@ -12,9 +12,9 @@ enum class tls_version : std::uint8_t { v1_2, v1_3 };
 /// How `https://` endpoints are trusted, and how the client shows who it is. What cannot work together (a certificate both
 /// as file and as text, a key without a certificate) is refused by the client's constructor with std::invalid_argument.
 ///
-/// Files are looked at before each new connection, on the client's strand (so keep them on a local disk), and read again when
-/// changed. If the new ones cannot be used (garbage, or a key of another certificate while only one of the two is replaced),
-/// connections go on with what was read last, `tls_files_refused` is logged, and the next change is tried. Open ones are kept.
+/// Files are looked at before each new connection, off the client's strand, and read again when changed. If that takes a second
+/// or they cannot be used (garbage, or a key of another certificate while only one of the two is replaced), connections go on
+/// with what was read last, `tls_files_refused` is logged, and the next change is tried. Connections that are open are kept.
 struct tls_options {
     /// Who may vouch for etcd. `ca_file`, `ca_directory` and `ca_pem` add up; each certificate in them is an anchor of trust.
     /// None of them: the system's store.

@@ -45,7 +45,7 @@ result<secret> variable(const std::string& name) {
 }
 
 result<secret> password_in(const std::filesystem::path& path) {
-    const auto content = transport::read_secret_file(path.native(), most_of_a_password, transport::pipes::wait);
+    const auto content = transport::read_secret_file(path.native(), most_of_a_password);
     if (!content) return unavailable("the password file " + content.error().message());
     secret found(transport::without_line_break(content->reveal()));
     if (found.empty()) return unavailable("the password file '" + path.native() + "': empty");

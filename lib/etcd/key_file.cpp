@@ -14,7 +14,7 @@ constexpr std::size_t most_file_size = 66;
 }  // namespace
 
 sealing_key sealing_key::from_file(const std::string& path) {
-    const auto content = transport::read_secret_file(path, most_file_size, transport::pipes::wait);
+    const auto content = transport::read_secret_file(path, most_file_size);
     if (!content) throw std::invalid_argument("dynconf: the key file cannot be read: " + content.error().message());
     const std::string_view text = content->reveal();
     secret key(text.size() == size ? text : transport::without_line_break(text));

@@ -42,7 +42,7 @@ std::shared_ptr<connector> make_connector(const asio::any_io_executor& executor,
 
 socket_connector::socket_connector(asio::any_io_executor executor, const client_options& options)
     : executor_(std::move(executor)), connect_timeout_(options.connect_timeout), tls_timeout_(options.tls_timeout),
-      log_(options.log), tls_(options.tls, log_), verifies_(!options.tls.insecure_skip_verify) {}
+      log_(options.log), tls_(executor_, options.tls, log_), verifies_(!options.tls.insecure_skip_verify) {}
 
 asio::awaitable<result<std::unique_ptr<byte_stream>>> socket_connector::connect(endpoint to, time_point due) {
     if (to.kind() == endpoint::scheme::unix_socket) co_return co_await connect_unix(to);
@@ -75,7 +75,7 @@ asio::awaitable<result<std::vector<tcp::endpoint>>> socket_connector::resolve(co
 asio::awaitable<result<std::unique_ptr<byte_stream>>> socket_connector::connect_tcp(const endpoint& to, time_point due) {
     std::shared_ptr<tls_context> tls;
     if (to.uses_tls()) {
-        auto current = tls_.current();
+        auto current = co_await tls_.current(within(connect_timeout_, due));
         if (!current) co_return current.error();
         tls = std::move(*current);
         if (!verifies_)

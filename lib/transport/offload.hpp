@@ -7,7 +7,6 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/strand.hpp>
 
 #include <chrono>
 #include <csignal>
@@ -26,7 +25,7 @@ namespace dynconf::transport {
 /// What a thread of its own and the coroutine that waits for it share.
 template <class T> struct offloaded {
     std::mutex mutex;
-    std::optional<asio::strand<asio::any_io_executor>> reply_to;   // nothing: nobody waits any more, and the executor may be gone
+    std::optional<asio::any_io_executor> reply_to;   // nothing: nobody waits any more, and the executor may be gone
     std::optional<result<T>> answer;        // strand
     condition* woken = nullptr;             // strand
 
@@ -53,12 +52,12 @@ inline void start_thread(std::function<void()> body) {
     std::thread(std::move(body)).detach();
 }
 
-/// Runs `work`, which blocks, on a short-lived thread of its own, and waits for its answer on `on`, where `woken` belongs
-/// to. Past `limit()`, or when cancelled, the thread is left to itself and its answer is dropped: `deadline_exceeded`, with
+/// Runs `work`, which blocks, on a short-lived thread of its own, and waits for its answer on the strand `on`, where `woken`
+/// belongs to. Past `limit()`, or when cancelled, the thread is left to itself and its answer is dropped: `deadline_exceeded`, with
 /// `late` as its detail. It is asked again when that time has come, and when `woken` is notified. What `work` throws is an
 /// error.
 template <class T>
-asio::awaitable<result<T>> offload(asio::strand<asio::any_io_executor> on, condition& woken, std::function<result<T>()> work,
+asio::awaitable<result<T>> offload(asio::any_io_executor on, condition& woken, std::function<result<T>()> work,
                                    std::function<clock::time_point()> limit, std::string_view late) {
     const auto shared = std::make_shared<offloaded<T>>();
     shared->reply_to = std::move(on);

@@ -16,8 +16,7 @@ namespace dynconf::transport {
 namespace {
 
 struct descriptor {
-    descriptor(const std::string& path, pipes how)
-        : number(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | (how == pipes::wait ? 0 : O_NONBLOCK))) {}
+    explicit descriptor(const std::string& path) : number(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY)) {}
     descriptor(const descriptor&) = delete;
     descriptor& operator=(const descriptor&) = delete;
     ~descriptor() {
@@ -31,8 +30,8 @@ error last_error(const std::string& path) { return {{errno, boost::system::syste
 }  // namespace
 
 // Not through a stream, whose buffer nobody wipes.
-result<secret> read_secret_file(const std::string& path, std::size_t most, pipes how) {
-    const descriptor file(path, how);
+result<secret> read_secret_file(const std::string& path, std::size_t most) {
+    const descriptor file(path);
     struct stat found{};
     if (file.number < 0 || ::fstat(file.number, &found) != 0) return last_error(path);
     std::string content;

@@ -45,6 +45,11 @@ std::vector<std::string> files_in(const std::string& directory) {
     return all;
 }
 
+bool names_files(const tls_options& options) {
+    const bool authorities = !options.insecure_skip_verify && (!options.ca_file.empty() || !options.ca_directory.empty());
+    return authorities || !options.cert_file.empty() || !options.key_file.empty() || !options.key_password_file.empty();
+}
+
 policy::file_changes::stamps stamps_of(const tls_options& options) {
     policy::file_changes::stamps all;
     if (!options.insecure_skip_verify) {

@@ -17,6 +17,9 @@ result<secret> read_file(const std::string& path);
 /// The files of a directory, in order.
 std::vector<std::string> files_in(const std::string& directory);
 
+/// Whether there is anything that may change.
+bool names_files(const tls_options& options);
+
 /// Of all files that these options name, a directory and its files included.
 policy::file_changes::stamps stamps_of(const tls_options& options);
 

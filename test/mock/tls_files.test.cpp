@@ -1,5 +1,6 @@
 #include "support/catch.hpp"
 #include "support/files.hpp"
+#include "support/parallel.hpp"
 #include "support/scratch_dir.hpp"
 #include "support/test_ca.hpp"
 #include "transport/secret_file.hpp"
@@ -9,13 +10,22 @@
 
 #include <dynconf/client.hpp>
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/io_context.hpp>
 
 #include <cstdlib>
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <functional>
+#include <iterator>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,6 +49,12 @@ error made(const tls_options& options) {
 }
 
 constexpr const char* password = "a password of a key";
+
+/// How many the process has.
+std::size_t threads() {
+    const std::filesystem::directory_iterator all("/proc/self/task"), none;
+    return static_cast<std::size_t>(std::distance(all, none));
+}
 
 }  // namespace
 
@@ -237,47 +253,133 @@ TEST_CASE("tls: files that change are read again, bad ones are reported and not 
     options.ca_file = ca.file();
     options.cert_file = certificate;
     options.key_file = key;
-    transport::tls_reload reload(options, log);
+    test::run([&]() -> asio::awaitable<void> {
+        transport::tls_reload reload(co_await asio::this_coro::executor, options, log);
+        const auto current = [&] { return reload.current(transport::clock::now() + 20s); };
 
-    const auto nothing = reload.current();
-    CHECK((!nothing && nothing.error() == errc::unreadable_certificate));
-    place(text_of(first.certificate), certificate);
-    place(text_of(first.key), key);
-    const auto used = reload.current();
-    REQUIRE(used);
-    CHECK(events.empty());
+        const auto nothing = co_await current();
+        CHECK((!nothing && nothing.error() == errc::unreadable_certificate));
+        place(text_of(first.certificate), certificate);
+        place(text_of(first.key), key);
+        const auto used = co_await current();
+        REQUIRE(used);
+        CHECK(events.empty());
 
-    place(text_of(second.certificate), certificate);   // its key is still to come
-    const auto half = reload.current();
-    CHECK((half && *half == *used));
-    REQUIRE(events.size() == 1);
-    CHECK(events[0].find("tls_files_refused") == 0);
-    CHECK(events[0].find(key) != std::string::npos);
+        place(text_of(second.certificate), certificate);   // its key is still to come
+        const auto half = co_await current();
+        CHECK((half && *half == *used));
+        REQUIRE(events.size() == 1);
+        CHECK(events[0].find("tls_files_refused") == 0);
+        CHECK(events[0].find(key) != std::string::npos);
 
-    place(text_of(second.key), key);
-    const auto whole = reload.current();
-    CHECK((whole && *whole != *used));
-    REQUIRE(events.size() == 2);
-    CHECK(events[1] == "tls_files_read");
+        place(text_of(second.key), key);
+        const auto whole = co_await current();
+        CHECK((whole && *whole != *used));
+        REQUIRE(events.size() == 2);
+        CHECK(events[1] == "tls_files_read");
 
-    place("garbage", certificate);
-    const auto kept = reload.current();
-    CHECK((kept && *kept == *whole));
-    REQUIRE(events.size() == 3);
-    CHECK(events[2].find(certificate) != std::string::npos);
-    std::filesystem::remove(certificate);
-    const auto without = reload.current();
-    CHECK((without && *without == *whole));
-    CHECK(events.size() == 4);
-    place(text_of(second.certificate), certificate);
-    const auto healed = reload.current();
-    CHECK((healed && *healed != *whole));
-    CHECK(events.back() == "tls_files_read");
+        place("garbage", certificate);
+        const auto kept = co_await current();
+        CHECK((kept && *kept == *whole));
+        REQUIRE(events.size() == 3);
+        CHECK(events[2].find(certificate) != std::string::npos);
+        std::filesystem::remove(certificate);
+        const auto without = co_await current();
+        CHECK((without && *without == *whole));
+        CHECK(events.size() == 4);
+        place(text_of(second.certificate), certificate);
+        const auto healed = co_await current();
+        CHECK((healed && *healed != *whole));
+        CHECK(events.back() == "tls_files_read");
 
-    // In place, as editors do.
-    write(ca.file(), text_of(ca.file()) + "\n");
-    const auto edited = reload.current();
-    CHECK((edited && *edited != *healed));
+        // In place, as editors do.
+        write(ca.file(), text_of(ca.file()) + "\n");
+        const auto edited = co_await current();
+        CHECK((edited && *edited != *healed));
+
+        // Many connections at once make one new context.
+        write(ca.file(), text_of(ca.file()) + "\n");
+        std::vector<transport::tls_reload::context> all(8);
+        co_await in_parallel(8, [&](int i) -> asio::awaitable<void> {
+            auto one = co_await current();
+            if (one) all[std::size_t(i)] = *one;
+        });
+        CHECK(all[0] != *edited);
+        CHECK(std::count(all.begin(), all.end(), all[0]) == 8);
+    });
+}
+
+TEST_CASE("tls: a disk that hangs keeps neither the strand nor connections that have something to go on with", "[tls]") {
+    const scratch_dir files;
+    test_ca ca(files.path(), "ca");
+    const std::string authorities = text_of(ca.file()), path = ca.file() + "-of-etcd", pipe = path + "-pipe";
+    REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);   // whoever opens it waits for a writer
+    const auto hang = [&] {
+        std::filesystem::remove(path);
+        std::filesystem::create_hard_link(pipe, path);
+    };
+    const auto answer = [&] { ::close(::open(pipe.c_str(), O_WRONLY)); };
+    const std::size_t before = threads();
+    const auto all_gone = [&] { return threads() == before; };
+    std::vector<std::string> events;
+    policy::event_log log([&](const log_record& r) { events.push_back(std::string(r.event) + ": " + r.text); });
+    tls_options options;
+    options.ca_file = path;
+    test::run([&]() -> asio::awaitable<void> {
+        const asio::any_io_executor executor = co_await asio::this_coro::executor;
+        transport::tls_reload reload(executor, options, log);
+        const auto current = [&](std::chrono::milliseconds within) { return reload.current(transport::clock::now() + within); };
+
+        // Nothing to go on with: an error, in time, and threads that do not add up.
+        hang();
+        for (int i = 0; i < 6; ++i) {
+            const auto late = co_await current(20ms);
+            CHECK((!late && late.error() == errc::deadline_exceeded));
+            CHECK((!late && late.error().message().find("the disk does not answer") != std::string::npos));
+        }
+        CHECK(threads() == before + 4);
+        answer();
+        co_await until(all_gone);
+
+        place(authorities, path);
+        const auto used = co_await current(20s);
+        REQUIRE(used);
+        hang();
+        const auto kept = co_await current(20s);
+        CHECK((kept && *kept == *used));
+        REQUIRE(events.size() == 1);
+        CHECK(events[0].find("tls_files_refused") == 0);
+        CHECK(events[0].find("the disk does not answer") != std::string::npos);
+        for (int i = 0; i < 5; ++i) {   // without another thread, and another word
+            const auto still = co_await current(20s);
+            CHECK((still && *still == *used));
+        }
+        CHECK(threads() == before + 1);
+        CHECK(events.size() == 1);
+        place(authorities, path);
+        answer();
+        co_await until(all_gone);
+        const auto healed = co_await current(20s);
+        CHECK((healed && *healed != *used));
+        CHECK(events.back().find("tls_files_read") == 0);
+
+        // Who does not want it any more does not wait for the disk.
+        hang();
+        transport::tls_reload another(executor, options, log);
+        asio::cancellation_signal enough;
+        std::optional<error> given_up;
+        asio::co_spawn(executor, [&]() -> asio::awaitable<void> {
+            co_await asio::this_coro::throw_if_cancelled(false);
+            const auto nothing = co_await another.current(transport::clock::time_point::max());
+            given_up = nothing ? error() : nothing.error();
+        }, asio::bind_cancellation_slot(enough.slot(), asio::detached));
+        co_await until([&] { return threads() == before + 1; });
+        enough.emit(asio::cancellation_type::terminal);
+        co_await until([&] { return given_up.has_value(); });
+        CHECK(given_up->code == asio::error::operation_aborted);
+        answer();
+        co_await until(all_gone);
+    });
 }
 
 TEST_CASE("secret file: read as it is, bounded, and what is none is an error that names it", "[tls]") {
@@ -298,10 +400,6 @@ TEST_CASE("secret file: read as it is, bounded, and what is none is an error tha
         REQUIRE_FALSE(content);
         CHECK(content.error().message().find(none) != std::string::npos);
     }
-    const std::string pipe = path + "-pipe";
-    REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
-    const auto nobody = transport::read_secret_file(pipe, 100);   // without waiting for somebody to write
-    CHECK((nobody && nobody->empty()));
     CHECK(transport::without_line_break("a\r\n") == "a");
     CHECK(transport::without_line_break("a\n\n") == "a\n");
     std::filesystem::resize_file(path, (16u << 20) + 1);
