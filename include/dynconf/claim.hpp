@@ -29,7 +29,8 @@ struct claim_options {
 
     /// Rounded up to seconds. When its holder dies the claim is free again after that.
     std::chrono::milliseconds ttl{10'000};
-    /// For others to leave; then errc::not_acquired, and nothing is left in etcd.
+    /// For the whole of it, etcd's answers included: errc::not_acquired when others have not left by then, and
+    /// errc::deadline_exceeded when etcd has not answered. Nothing is left in etcd then; to see to that may take 2 s more.
     std::chrono::milliseconds wait_timeout{forever};
 };
 
@@ -72,8 +73,9 @@ public:
             [i = impl_](detail::erased_handler<claim_loss> h) { start_lost(i, std::move(h)); });
     }
 
-    /// Runs `work`, and cancels it when the claim is lost; once it has ended, throws `exception` with the cause of the loss.
-    /// What `work` throws passes through; a cancellation reaches it.
+    /// Runs `work`, and cancels it when the claim is lost; once it has ended, throws `exception` with the cause of the loss,
+    /// also of one that nobody could tell because `work` blocked the thread. What `work` throws passes through; a cancellation
+    /// reaches it. It runs on a strand of its own upon the caller's executor. Needs no handle that outlives the call.
     boost::asio::awaitable<void> protect(boost::asio::awaitable<void> work) const;
 
 protected:

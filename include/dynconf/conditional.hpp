@@ -47,7 +47,8 @@ struct move_response {
 };
 
 /// Writes with a condition, each one transaction: nobody can come in between. A condition that does not hold is an answer,
-/// not an error. A handle; safe to use from any thread. Cancellation, errors and `as_outcome` as for `kv`'s writes.
+/// not an error. A handle; safe to use from any thread. Cancellation, errors and `as_outcome` as for `kv`'s writes. A key that
+/// exists keeps its lease unless `put_options::lease` names another one; to take it off its lease, put it by `kv`.
 class conditional : public detail::facet<conditional> {
 public:
     DYNCONF_API explicit conditional(const client& c);
@@ -61,18 +62,19 @@ public:
     /// Puts a key that exists.
     template <class Token = default_token>
     auto update_if_exists(std::string key, std::string value, put_options options = {}, Token&& token = {}) {
-        return commit(std::move(key), [&](const std::string& k) { return version_of(k) != 0; }, std::move(value), options, std::forward<Token>(token));
+        return commit(std::move(key), [&](const std::string& k) { return version_of(k) != 0; }, std::move(value), with_its_lease(options), std::forward<Token>(token));
     }
 
     /// Puts a key that has the expected value. A key that does not exist has none, not an empty one.
     template <class Token = default_token>
     auto compare_and_swap(std::string key, std::string expected, std::string value, put_options options = {}, Token&& token = {}) {
-        return commit(std::move(key), [&](const std::string& k) { return value_of(k) == std::move(expected); }, std::move(value), options, std::forward<Token>(token));
+        return commit(std::move(key), [&](const std::string& k) { return value_of(k) == std::move(expected); }, std::move(value), with_its_lease(options), std::forward<Token>(token));
     }
 
     /// Puts a key that was last changed at the expected revision; 0: that does not exist.
     template <class Token = default_token>
     auto compare_and_swap(std::string key, revision_t expected_mod_revision, std::string value, put_options options = {}, Token&& token = {}) {
+        if (expected_mod_revision != 0) options = with_its_lease(options);
         return commit(std::move(key), [&](const std::string& k) { return mod_revision_of(k) == expected_mod_revision; }, std::move(value), options, std::forward<Token>(token));
     }
 
@@ -95,6 +97,12 @@ public:
 
 private:
     using origin = detail::call_origin;
+
+    /// For a put that is executed only where the key exists: etcd refuses it otherwise.
+    static put_options with_its_lease(put_options o) noexcept {
+        o.ignore_lease = o.ignore_lease || o.lease == 0;
+        return o;
+    }
 
     template <class Condition, class Token>
     auto commit(std::string key, Condition holds, std::string value, put_options options, Token&& token) {

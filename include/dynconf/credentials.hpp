@@ -38,7 +38,8 @@ public:
     static credentials_source environment(std::string username_variable, std::string password_variable);
 
     /// The password is the content of a file, without a line end at its end; at most 64 KiB. Replace the file by another one (a
-    /// rename), as orchestrators do; a symbolic link is followed.
+    /// rename), as orchestrators do; a symbolic link is followed. May be a pipe; one that nobody writes to is waited for 10 s, as a
+    /// disk that hangs.
     static credentials_source file(std::string username, std::filesystem::path password_file);
 
     /// Given up after `timeout`, by terminal cancellation. Throws std::invalid_argument for an empty function or no time.

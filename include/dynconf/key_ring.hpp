@@ -33,7 +33,8 @@ public:
     /// 64 digits, in upper or lower case.
     DYNCONF_API static sealing_key from_hex(const secret& text);
     /// Of a file that holds nothing else: the 32 bytes, or their base64 or hex text, which a line break may end. Reads it at
-    /// once, for the start of a program. Throws std::invalid_argument, too, when it cannot be read.
+    /// once, for the start of a program; at a pipe it waits for whoever writes. Throws std::invalid_argument, too, when it cannot
+    /// be read.
     DYNCONF_API static sealing_key from_file(const std::string& path);
 
     const secret& bytes() const noexcept { return bytes_; }
@@ -82,10 +83,10 @@ class DYNCONF_API key_ring {
 public:
     static constexpr std::size_t most_id_size = 64;
 
-    /// Reads and writes with one key. Throws std::invalid_argument for an id that is none.
+    /// Reads and writes with one key. Throws std::invalid_argument for an id that is none, or a key that was moved from.
     key_ring(std::string id, sealing_key write_key);
 
-    /// With one more key to read with. Throws std::invalid_argument for an id that is none, or that is of another key.
+    /// With one more key to read with. Throws std::invalid_argument as the constructor, and for an id that is of another key.
     key_ring reading(std::string id, sealing_key key) const;
     /// With this key to write with; the one before is kept to read with. Throws as `reading`.
     key_ring writing(std::string id, sealing_key key) const;
@@ -118,8 +119,8 @@ DYNCONF_API bool is_sealed(std::string_view value) noexcept;
 /// version knows.
 DYNCONF_API std::optional<std::string_view> sealed_with(std::string_view value) noexcept;
 
-/// Asks an external key service for a key that the ring does not have: the key, or none where the service has no such one.
-/// What it throws is a failure to answer, errc::key_unavailable. Called on the client's strand, once at a time for an id.
+/// Asks a key service for a key that the ring does not have: the key, or none. What it throws is errc::key_unavailable. Called on
+/// the client's strand, once at a time for an id, for 8 ids at once, and for 256 (or max_provided_keys) because of one answer.
 using key_provider = std::function<boost::asio::awaitable<std::optional<sealing_key>>(std::string id)>;
 
 }  // namespace dynconf

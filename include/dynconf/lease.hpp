@@ -91,6 +91,8 @@ public:
             });
     }
 
+    /// One keep-alive: the lease has its whole TTL again. server_errc::lease_not_found also where etcd answers that it has none
+    /// left. Repeated when an answer was lost; cancelled, it may have been executed.
     template <class Token = default_token>
     auto keep_alive_once(lease_id id, Token&& token = {}) {
         return detail::initiate<lease_keep_alive_response>(std::forward<Token>(token),

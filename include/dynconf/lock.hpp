@@ -21,9 +21,9 @@ class held_lock : public claim {
 public:
     held_lock() = default;
 
-    /// Gives the lock to the next one. Fails with the cause when the lock had been lost before: what was done under it was
-    /// not protected to the end. Calling it again is no error. When etcd cannot be reached the lock ends by its TTL; it is
-    /// not kept alive any more in any case. Takes terminal cancellation.
+    /// Gives the lock to the next one. Fails with the cause when the lock had been lost before, told by lost() or not: what was
+    /// done under it was not protected to the end. Calling it again is no error. When etcd cannot be reached the lock ends by
+    /// its TTL; it is not kept alive any more in any case. Takes terminal cancellation.
     template <class Token = default_token>
     auto unlock(Token&& token = {}) {
         return detail::initiate<void>(std::forward<Token>(token),
@@ -50,10 +50,10 @@ class mutex : public detail::facet<mutex> {
 public:
     DYNCONF_API mutex(const client& c, std::string name, claim_options options = {});
 
-    /// Waits for the lock, `wait_timeout` at most (errc::not_acquired). Meanwhile calls are repeated for as long as the lease
-    /// lives; fails with the cause when that is lost, and with what a retry does not heal. Takes terminal and total
-    /// cancellation. A call that fails or is cancelled completes when its place in the queue is gone from etcd, after 2 s at
-    /// the latest; where that was not possible the place ends by its TTL.
+    /// Waits for the lock, `wait_timeout` at most: errc::not_acquired, or errc::deadline_exceeded where etcd has not answered.
+    /// Meanwhile calls are repeated for as long as the lease lives; fails with the cause when that is lost, and with what a
+    /// retry does not heal. Takes terminal and total cancellation. A call that fails or is cancelled completes when its place
+    /// in the queue is gone from etcd, after 2 s at the latest; where that was not possible the place ends by its TTL.
     template <class Token = default_token>
     auto lock(Token&& token = {}) {
         return detail::initiate<held_lock>(std::forward<Token>(token),
@@ -63,7 +63,8 @@ public:
     }
 
     /// Takes the lock if it is free, without ever entering the queue: one transaction decides, however slow the network is. An
-    /// empty handle when others have it or wait for it; etcd is left as it was. Fails and is cancelled as lock() is.
+    /// empty handle when others have it or wait for it; etcd is left as it was. Fails and is cancelled as lock() is, but knows
+    /// no `wait_timeout`: each of its two calls takes as long as one may.
     template <class Token = default_token>
     auto try_lock(Token&& token = {}) {
         return detail::initiate<held_lock>(std::forward<Token>(token),
@@ -73,7 +74,7 @@ public:
     }
 
     /// lock(), then `body`, cancelled when the lock is lost (see `claim::protect`), then unlock(). When the body throws or is
-    /// cancelled the lock is given up in the background.
+    /// cancelled the lock is given up in the background. The mutex need not outlive the call.
     DYNCONF_API boost::asio::awaitable<void> run(std::function<boost::asio::awaitable<void>(const held_lock&)> body);
 
     /// Who holds the lock and who waits, in this order: keys, whose `lease` is each one's own. Empty: the lock is free. Takes

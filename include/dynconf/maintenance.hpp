@@ -43,7 +43,7 @@ struct endpoint_health {
 
 struct endpoint_hash {
     std::string endpoint;
-    result<hash_kv_response> hash;   ///< errc::not_supported on etcd 3.4.
+    result<hash_kv_response> hash;   ///< Or why there is none: hash_kv_of_each() has errc::not_supported on etcd 3.4.
 };
 
 struct compact_options {
@@ -104,6 +104,15 @@ public:
             [from = origin_, revision](detail::erased_handler<std::vector<endpoint_hash>> h) {
                 start_hash_kv_of_each(from, revision, std::move(h));
             });
+    }
+
+    /// A hash over the member's whole database, leases, users and the like included; etcd 3.4 has no other. It is of no
+    /// revision, and so says something only while nobody writes: then members of one version and a sound cluster agree. The
+    /// answer has no `compact_revision`. May run for as long as the call may take.
+    template <class Token = default_token>
+    auto hash_of_each(Token&& token = {}) {
+        return detail::initiate<std::vector<endpoint_hash>>(std::forward<Token>(token),
+            [from = origin_](detail::erased_handler<std::vector<endpoint_hash>> h) { start_hash_of_each(from, std::move(h)); });
     }
 
     /// How many keys a range has.
@@ -207,6 +216,7 @@ private:
     DYNCONF_API static void start_health_of_each(origin, detail::erased_handler<std::vector<endpoint_health>>);
     DYNCONF_API static void start_probe(origin, detail::erased_handler<capability_report>);
     DYNCONF_API static void start_hash_kv_of_each(origin, revision_t, detail::erased_handler<std::vector<endpoint_hash>>);
+    DYNCONF_API static void start_hash_of_each(origin, detail::erased_handler<std::vector<endpoint_hash>>);
     DYNCONF_API static void start_key_count(origin, key_range, detail::erased_handler<std::int64_t>);
     DYNCONF_API static void start_alarm_list(origin, detail::erased_handler<std::vector<member_alarm>>);
     DYNCONF_API static void start_alarm_disarm(origin, member_alarm, detail::erased_handler<void>);

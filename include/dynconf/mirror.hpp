@@ -56,10 +56,10 @@ struct mirror_step {
     std::string endpoint;
     error cause;
     std::chrono::milliseconds pause{0};
-    /// Nothing that etcd executed before this moment is missing from the content.
+    /// Nothing that etcd executed before this moment is missing from the content. The clock's epoch: not proven yet.
     std::chrono::steady_clock::time_point as_of{};
     /// `as_of` and client_options::max_staleness: without a later proof the content is not current any more by then.
-    /// The clock's epoch (of a source other than etcd): no bound is promised.
+    /// The clock's epoch: no bound is promised, as of a source other than etcd, or before the first proof after known_content.
     std::chrono::steady_clock::time_point good_until{};
 };
 

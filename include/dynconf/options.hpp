@@ -47,11 +47,19 @@ struct discovery_options {
     /// and again while all endpoints are down; without a result such a call fails with errc::discovery_failed, and the next
     /// one looks again. A record that appears later is used as a member is; what is known stays when a look-up fails.
     /// Records that name no endpoint of the cluster any more, while it cannot be reached, name the new one.
-    /// DNS itself proves nothing: certificates are checked against the target's name, so the authorities of
-    /// `tls_options` decide who may answer.
+    /// DNS itself proves nothing: whoever forges an answer can say that there is no https, or send the client to a host of
+    /// his own. So plain endpoints are not taken where `auth` or any of `tls_options` is set, and where the system's store
+    /// says who is trusted an https endpoint has to be in the domain: its certificate names the target, and anybody may have
+    /// a certificate of a public authority for a name of his own. With authorities of your own it may be anywhere.
     std::string srv;
     /// Looks up `_etcd-client-ssl-NAME._tcp` and `_etcd-client-NAME._tcp` instead, as `--discovery-srv-name` does.
     std::string srv_name;
+    /// Plain endpoints in the records are taken although `auth` or one of `tls_options` is set: whoever answers to DNS queries
+    /// gets the password. `srv_plain` is logged as a warning about it.
+    bool allow_plain = false;
+    /// https endpoints outside of the domain are taken although the system's store says who is trusted. Not needed with a
+    /// `tls_options::server_name`, which every endpoint then has to bear.
+    bool allow_foreign_targets = false;
     /// While a watch is open, members and records are asked for again about this often (20 % at random).
     std::chrono::milliseconds refresh{5 * 60'000};
 };
@@ -66,6 +74,7 @@ struct client_options {
     std::optional<credentials_source> auth;
     tls_options tls;
 
+    // Timeouts are positive; milliseconds::max() is for ever.
     std::chrono::milliseconds connect_timeout{3'000};   ///< Name resolution, and again each address.
     std::chrono::milliseconds tls_timeout{5'000};       ///< TLS handshake.
     /// One try of a call, and each 64 KiB of a watch's message. etcd gives up after 7 s without a quorum; less hides its reason.
@@ -77,11 +86,11 @@ struct client_options {
     /// read is sent each half of it; one for each 64 mirrors, where the store moves on and their keys do not.
     std::chrono::milliseconds max_staleness{30'000};
     /// The watch stream is replaced by a new one about this often (20 % at random), without a gap: that renews its token,
-    /// rechecks its permission and returns to a better endpoint.
+    /// rechecks its permission and returns to a better endpoint. Zero: never.
     std::chrono::milliseconds rotate_after{30 * 60'000};
     /// A mirror is compared with a list of etcd's keys about this often (20 % at random); zero: never.
     std::chrono::milliseconds verify_every{10 * 60'000};
-    /// The pause after an error that a retry does not heal by itself: wrong password, permission denied, gateway off.
+    /// The pause after an error that a retry does not heal by itself: wrong password, permission denied, gateway off. Positive.
     std::chrono::milliseconds slow_retry{60'000};
     /// What one watcher may leave unread, in bytes of keys and values. Past it nothing more is held for it: the rest is
     /// asked for again, by revision, once it has caught up.

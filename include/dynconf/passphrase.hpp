@@ -26,11 +26,14 @@ struct passphrase_options {
 ///
 /// Beside the words it takes a salt, which is no secret and has to be the same everywhere: a record in etcd, one line of text
 /// that the first process to ask makes. It also holds 16 bytes by which wrong words are noticed before anything is sealed.
-/// Guard it by a role as you would any setting; who changes it can only make the words seem wrong. A new record is a new key:
-/// give it another id in the ring, and rotate.
+/// Guard it by a role as you would any setting, and back it up: who changes it can only make the words seem wrong, but who
+/// deletes it, or brings back a time before it, has the next process make another, and that is another key. `id` tells the two
+/// apart; by an id of your own, values of the one seem broken to who has the other.
 ///
 ///     passphrase words(etcd, "/keys/2026", secret(text));
-///     key_ring keys("2026", sealing_key(co_await words.key()));
+///     secret key = co_await words.key();
+///     std::string id = co_await words.id("2026");       // "2026-5a0c11f7"
+///     key_ring keys(id, sealing_key(key));
 ///
 /// A handle; safe to use from any thread. Copies share the key.
 class passphrase : public detail::facet<passphrase> {
@@ -52,10 +55,21 @@ public:
             [o = origin_, s = state_](detail::erased_handler<secret> h) mutable { start_key(o, std::move(s), std::move(h)); });
     }
 
+    /// The id of that key for a ring: `name`, a hyphen and eight hex digits that every process with this key finds, and none with
+    /// another. The name has 1 to 55 visible ASCII characters, else errc::invalid_argument. Otherwise as `key`.
+    template <class Token = default_token>
+    auto id(std::string name, Token&& token = {}) const {
+        return detail::initiate<std::string>(std::forward<Token>(token),
+            [o = origin_, s = state_, n = std::move(name)](detail::erased_handler<std::string> h) mutable {
+                start_id(o, std::move(s), std::move(n), std::move(h));
+            });
+    }
+
     struct state;
 
 private:
     DYNCONF_API static void start_key(detail::call_origin, std::shared_ptr<state>, detail::erased_handler<secret>);
+    DYNCONF_API static void start_id(detail::call_origin, std::shared_ptr<state>, std::string name, detail::erased_handler<std::string>);
 
     std::shared_ptr<state> state_;
 };

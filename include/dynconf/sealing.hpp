@@ -21,7 +21,7 @@ struct sealing_options {
     key_provider provider;
     /// The longest that the provider may take for a key; it is then cancelled (terminal), and the key unavailable.
     std::chrono::milliseconds key_timeout{10'000};
-    /// How many of the provider's answers are kept, the last used ones. "No such key" is kept for a minute, a failure for a second.
+    /// How many of the provider's keys are kept, the last used ones. "No such key" is kept for a minute, a failure for a second.
     std::size_t max_provided_keys = 64;
 };
 

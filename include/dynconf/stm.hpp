@@ -26,7 +26,8 @@ public:
 
     /// The value of a key, or none. Each key is read once.
     DYNCONF_API boost::asio::awaitable<std::optional<std::string>> get(std::string key);
-    /// Is executed when the body has ended.
+    /// Is executed when the body has ended. A key that exists, and that the body has read, keeps its lease unless
+    /// `put_options::lease` names another one; one that was not read is put as by `kv`.
     DYNCONF_API void put(std::string key, std::string value, put_options options = {});
     DYNCONF_API void erase(std::string key);
 

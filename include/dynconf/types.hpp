@@ -59,11 +59,13 @@ public:
     static key_range key(std::string key) { return {std::move(key), {}}; }
     /// Every key that starts with `prefix`; an empty prefix is every key.
     DYNCONF_API static key_range prefix(std::string prefix);
-    /// The keys k with first <= k < last.
-    static key_range interval(std::string first, std::string last) { return {std::move(first), std::move(last)}; }
+    /// The keys k with first <= k < last: none unless first < last, whatever bytes they are.
+    DYNCONF_API static key_range interval(std::string first, std::string last);
     /// `first` and every key after it. The empty key stands for the first of all, here as in `interval`.
     static key_range from(std::string first) { return {std::move(first), std::string(1, '\0')}; }
     static key_range all() { return from({}); }
+    /// In etcd's own words: an empty `range_end` says a single key, one zero byte says no end.
+    static key_range raw(std::string key, std::string range_end) { return {std::move(key), std::move(range_end)}; }
     /// The smallest range that holds both.
     DYNCONF_API static key_range cover(const key_range& a, const key_range& b);
 

@@ -5,6 +5,7 @@
 #include <dynconf/detail/initiate.hpp>
 #include <dynconf/types.hpp>
 
+#include <functional>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -38,20 +39,37 @@ class watcher {
 public:
     DYNCONF_API watcher(const client& c, key_range range, watch_options options = {});
 
-    /// The next changes, however long they take. Fails with errc::history_lost when etcd has compacted what comes next
-    /// (list again, or use `mirror`), and with what a retry will not heal: server_errc::permission_denied, auth_failed,
-    /// errc::invalid_argument. Everything else is retried with `client_options::backoff`. Takes terminal and total
-    /// cancellation; a later call goes on where the cancelled one was.
+    /// The next changes, however long they take. Fails with errc::history_lost when etcd has compacted what comes next:
+    /// that is the end of this watcher, and every later call fails so too (list again and make a new one, or use `mirror`).
+    /// Fails with what a retry will not heal: server_errc::permission_denied, auth_failed, errc::invalid_argument; a later
+    /// call tries again. Everything else is retried with `client_options::backoff`. Takes terminal and total cancellation; a
+    /// later call goes on where the cancelled one was.
     template <class Token = default_token>
     auto next(Token&& token = {}) {
         return detail::initiate<watch_batch>(std::forward<Token>(token),
             [i = impl_](detail::erased_handler<watch_batch> h) { start_next(i, std::move(h)); });
     }
 
+    /// next() again and again, for programs without coroutines: `on_batch(watch_batch)`, which has to be copyable, gets the
+    /// changes one batch after the other, each once the call before has returned, on the executor of the completion handler
+    /// (a coroutine's own; without one the client's strand). Goes on until it is cancelled, which nothing is lost by, or until
+    /// next() would fail, and completes with that error. What `on_batch` throws ends it as well, with the code that
+    /// `to_error` makes of it; that batch counts as handed over. Counts as a next() under way.
+    ///
+    ///     changes.each([](watch_batch news) { apply(news.events); }, [](error_code why) { std::cerr << why.message(); });
+    template <class Handler, class Token = default_token>
+    auto each(Handler on_batch, Token&& token = {}) {
+        return detail::initiate<void>(std::forward<Token>(token),
+            [i = impl_, on_batch = std::function<void(watch_batch)>(std::move(on_batch))](detail::erased_handler<void> h) mutable {
+                start_each(i, std::move(on_batch), std::move(h));
+            });
+    }
+
     struct impl;
 
 private:
     DYNCONF_API static void start_next(std::shared_ptr<impl>, detail::erased_handler<watch_batch>);
+    DYNCONF_API static void start_each(std::shared_ptr<impl>, std::function<void(watch_batch)>, detail::erased_handler<void>);
 
     std::shared_ptr<impl> impl_;
 };

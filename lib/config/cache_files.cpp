@@ -8,9 +8,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 
 namespace dynconf::detail {
@@ -34,6 +36,7 @@ public:
     }
     explicit operator bool() const noexcept { return fd_ >= 0; }
     int get() const noexcept { return fd_; }
+    int release() noexcept { return std::exchange(fd_, -1); }
 
 private:
     int fd_;
@@ -73,9 +76,9 @@ fs::path beside(const fs::path& path, const char* suffix) {
 
 }  // namespace
 
-cache_files::cache_files(fs::path path, step_hook before_step, std::optional<key_ring> ring)
+cache_files::cache_files(fs::path path, step_hook before_step, std::optional<key_ring> ring, std::chrono::milliseconds patience)
     : current_(std::move(path)), previous_(beside(current_, ".previous")), next_(beside(current_, ".new")),
-      before_step_(std::move(before_step)), ring_(std::move(ring)) {}
+      lock_(beside(current_, ".lock")), before_step_(std::move(before_step)), ring_(std::move(ring)), patience_(patience) {}
 
 cache_files::reading cache_files::read_one(const fs::path& path, const disk_hook& on_disk) const {
     reading out;
@@ -158,11 +161,13 @@ result<void> cache_files::write(std::span<const std::uint8_t> bytes, bool rotate
         if (n < 0) return error{last_error(), std::string(name) + ' ' + on.native()};
         return n;
     };
+    // One writer at a time, of any process.
+    const auto held = lock();
+    if (!held) return held.error();
+    const descriptor locked(*held);
     const fs::path folder = current_.has_parent_path() ? current_.parent_path() : fs::path(".");
     const descriptor dir(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!dir) return error{last_error(), "open " + folder.native()};
-    // One writer at a time, of any process. Where the file system has no such lock, one path for one manager has to do.
-    (void)step("lock", folder, [&] { return ::flock(dir.get(), LOCK_EX); });
 
     // What a killed writer has left.
     auto removed = step("remove", next_, [&] { return ::unlink(next_.c_str()) == 0 || errno == ENOENT ? 0 : -1; });
@@ -199,6 +204,28 @@ result<void> cache_files::write(std::span<const std::uint8_t> bytes, bool rotate
     }
     if (auto r = step("fsync", folder, [&] { return ::fsync(dir.get()); }); !r) return r.error();
     return {};
+}
+
+/// A descriptor that holds the lock until it is closed. Of a file of its own, which nobody else may open: who can open a
+/// directory, or any file, can lock it, and keep others waiting. It is never removed, or two would hold one each.
+result<int> cache_files::lock() const {
+    const auto failed = [this](error_code why) { return error{why, "lock " + lock_.native()}; };
+    const int fd = ::open(lock_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, S_IRUSR | S_IWUSR);
+    if (fd < 0) return failed(last_error());
+    descriptor file(fd);
+    struct stat about{};
+    if (::fstat(fd, &about) != 0) return failed(last_error());
+    if (!S_ISREG(about.st_mode)) return failed(errc::invalid_argument);
+    if ((about.st_mode & 07777) != (S_IRUSR | S_IWUSR) && ::fchmod(fd, S_IRUSR | S_IWUSR) != 0) return failed(last_error());
+    for (const auto until = std::chrono::steady_clock::now() + patience_;;) {
+        error_code ec = before_step_ ? before_step_("lock") : error_code();
+        if (!ec && again_if_interrupted([fd] { return ::flock(fd, LOCK_EX | LOCK_NB); }) == 0) return file.release();
+        if (!ec) ec = last_error();
+        // Where the file system has no such lock, one path for one manager has to do.
+        if (ec.value() == ENOLCK || ec.value() == EOPNOTSUPP || ec.value() == ENOSYS || ec.value() == EINVAL) return file.release();
+        if (ec.value() != EWOULDBLOCK || std::chrono::steady_clock::now() >= until) return failed(ec);
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
 }
 
 bool cache_files::previous_is_clear() const {

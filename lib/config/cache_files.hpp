@@ -7,6 +7,7 @@
 #include "config/cache_format.hpp"
 #include "policy/cache_choice.hpp"
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -20,8 +21,9 @@ public:
     /// Asked before each step of a write, with its name; a code other than success makes the step fail. For tests.
     using step_hook = std::function<error_code(std::string_view step)>;
 
-    /// With a ring only sealed copies are taken.
-    explicit cache_files(std::filesystem::path path, step_hook before_step = {}, std::optional<key_ring> ring = std::nullopt);
+    /// With a ring only sealed copies are taken. `patience` is how long a write waits for another one, of any process.
+    explicit cache_files(std::filesystem::path path, step_hook before_step = {}, std::optional<key_ring> ring = std::nullopt,
+                         std::chrono::milliseconds patience = std::chrono::seconds(10));
 
     const std::filesystem::path& current() const noexcept { return current_; }
     const std::filesystem::path& previous() const noexcept { return previous_; }
@@ -48,12 +50,15 @@ public:
 private:
     reading read_one(const std::filesystem::path& path, const disk_hook& on_disk) const;
     bool previous_is_clear() const;
+    result<int> lock() const;
 
     std::filesystem::path current_;
     std::filesystem::path previous_;
     std::filesystem::path next_;
+    std::filesystem::path lock_;
     step_hook before_step_;
     std::optional<key_ring> ring_;
+    std::chrono::milliseconds patience_;
 };
 
 }  // namespace dynconf::detail

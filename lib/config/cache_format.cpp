@@ -2,6 +2,7 @@
 
 #include <dynconf/secret.hpp>
 
+#include "config/wipe_value.hpp"
 #include "wire/quote.hpp"
 
 #include <nlohmann/json.hpp>
@@ -180,7 +181,7 @@ bool read_header(const json& header, cache_copy& copy) {
         auto first = text(range[0]);
         auto end = text(range[1]);
         if (!first || !end) return false;
-        copy.ranges.push_back(key_range::interval(std::move(*first), std::move(*end)));
+        copy.ranges.push_back(key_range::raw(std::move(*first), std::move(*end)));
     }
     return true;
 }
@@ -242,6 +243,7 @@ cache_bytes in_the_clear(const cache_copy& copy) {
 
     cache_bytes out = begun_with(header);
     json::to_cbor(body, nlohmann::detail::output_adapter<std::uint8_t>(out));   // appends
+    wipe_document(body);
     add_checksum(out);
     return out;
 }
@@ -308,8 +310,10 @@ decoded_cache decode(bytes_view bytes, const std::optional<key_ring>& ring, bool
 
     decoded_cache out;
     if (!read_header(parts->header, out.copy)) return refused(cache_verdict::damaged, "a field of the header is missing or makes no sense");
-    const auto body = parse(parts->body);
-    if (!body || !read_body(*body, out.copy)) return refused(cache_verdict::damaged, "the content makes no sense");
+    auto body = parse(parts->body);
+    const bool makes_sense = body && read_body(*body, out.copy);
+    if (body) wipe_document(*body);
+    if (!makes_sense) return refused(cache_verdict::damaged, "the content makes no sense");
     out.verdict = cache_verdict::usable;
     return out;
 }

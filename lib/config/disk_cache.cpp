@@ -82,6 +82,11 @@ asio::awaitable<bool> disk_cache::read(std::vector<key_range> ranges, clock::tim
     co_return true;
 }
 
+void disk_cache::not_read() {
+    const std::lock_guard lock(mutex_);
+    status_.found = {};
+}
+
 void disk_cache::changed() {
     as_of_ = std::chrono::system_clock::now();
     repair_ = false;

@@ -31,6 +31,8 @@ public:
 
     /// Reads the newest usable generation into kept(); false when there is none, not by `limit`, or when the disk hangs.
     asio::awaitable<bool> read(std::vector<key_range> ranges, clock::time_point limit);
+    /// This start has no need of it.
+    void not_read();
     kept_content& kept() noexcept { return kept_; }
 
     /// What etcd delivered, and the schema's refusals of it.

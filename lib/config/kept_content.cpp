@@ -1,5 +1,7 @@
 #include "config/kept_content.hpp"
 
+#include <dynconf/secret.hpp>
+
 #include <algorithm>
 #include <utility>
 
@@ -31,6 +33,11 @@ key_value pair(const std::string& key, const kept_key::text& text) {
 }
 
 }  // namespace
+
+kept_key::~kept_key() {
+    for (std::optional<text>* t : {&now, &last_good})
+        if (*t) wipe((*t)->value);
+}
 
 kept_content::kept_content(kept_image from) : revision_(from.revision), cluster_id_(from.cluster_id) {
     keys_.reserve(from.keys.size());

@@ -27,6 +27,14 @@ struct kept_key {
     std::optional<text> last_good;   ///< The last accepted text; only when the schema refused `now`.
     bool refused = false;
 
+    kept_key() = default;
+    kept_key(const kept_key&) = default;
+    kept_key(kept_key&&) = default;
+    kept_key& operator=(const kept_key&) = default;
+    kept_key& operator=(kept_key&&) = default;
+    /// The texts are wiped: which of them are secret is not known here.
+    ~kept_key();
+
     friend bool operator==(const kept_key&, const kept_key&) = default;
 };
 

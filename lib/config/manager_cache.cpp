@@ -23,7 +23,11 @@ constexpr std::chrono::milliseconds longest_last_write{900};
 
 /// Publishes the copy on disk, unless this manager has etcd's own content already. It is what `source::open` goes on from.
 asio::awaitable<std::optional<known_content>> config_manager::impl::restore() {
-    if (!disk || current().origin() == origin::etcd) co_return std::nullopt;
+    if (!disk) co_return std::nullopt;
+    if (current().origin() == origin::etcd) {
+        disk->not_read();
+        co_return std::nullopt;
+    }
     const auto limit = clock::now() + std::clamp(options.start_timeout, shortest_read, longest_read);
     const bool found = co_await disk->read(from->absolute(content_->schema().ranges()), limit);
     if (!found || phase_ != phase::starting || co_await transport::was_cancelled()) co_return std::nullopt;

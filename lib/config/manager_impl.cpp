@@ -1,5 +1,7 @@
 #include "config/manager_impl.hpp"
 
+#include "policy/longest_wait.hpp"
+
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -12,13 +14,6 @@
 namespace dynconf {
 
 using clock = transport::clock;
-
-namespace {
-
-/// As good as for ever, and far from the end of the clock's range.
-constexpr std::chrono::milliseconds longest_wait = std::chrono::hours(24 * 365);
-
-}  // namespace
 
 config_manager::impl::impl(const asio::any_io_executor& executor, std::shared_ptr<const dynconf::schema> what,
                            std::shared_ptr<source> where, manager_options how)
@@ -113,7 +108,6 @@ bool config_manager::impl::follows_etcd() const noexcept { return from && !conte
 asio::awaitable<result<start_report>> config_manager::impl::first_load() {
     loaded_ = connected_ = false;
     interruption_ = {};
-    missing_.clear();
     start_rejections_.clear();
     enter(config_state::starting, {});
     error cause;
@@ -143,7 +137,7 @@ asio::awaitable<error> config_manager::impl::settle(const known_content* known) 
     auto ended = [self = shared_from_this()](const std::exception_ptr& thrown) { self->follow_ended(thrown); };
     asio::co_spawn(strand, std::move(run), asio::bind_cancellation_slot(cancel_.slot(), std::move(ended)));
 
-    const auto limit = clock::now() + std::min(options.start_timeout, longest_wait);
+    const auto limit = clock::now() + policy::within_the_clock(options.start_timeout);
     for (;;) {
         if (connected_ || !following_ || phase_ != phase::starting) break;
         if (interruption_.code || co_await transport::was_cancelled()) break;
@@ -157,7 +151,13 @@ asio::awaitable<error> config_manager::impl::settle(const known_content* known) 
 
 /// etcd was not reached: the last good copy of an earlier start, in memory or on disk, else the environment.
 void config_manager::impl::fall_back(const error& cause) {
-    if (const origin had = current().origin(); had == origin::etcd || had == origin::disk) {
+    const snapshot now = current();
+    if (now.origin() == origin::etcd || now.origin() == origin::disk) {
+        missing_.clear();
+        for (const std::string& name : content_->schema().names()) {   // as of now: it has changed since it was loaded
+            const auto had = now.info(name);
+            if (!had || had->from == origin::none || had->from == origin::defaults) missing_.push_back(name);
+        }
         enter(config_state::stale, cause);
         return;
     }
@@ -194,7 +194,8 @@ void config_manager::impl::follow_ended(const std::exception_ptr& thrown) {
     connected_ = false;
     from->close();
     const error why = to_error(thrown);
-    if (why.code != asio::error::operation_aborted) {
+    // One that nobody here has asked for is a failure as any other.
+    if (why.code != asio::error::operation_aborted || phase_ != phase::stopping) {
         log(log_level::error, "source_failed", why.message(), {{"cause", why.message()}});
         interruption_ = why;
         forget_endpoint();
@@ -228,14 +229,7 @@ void config_manager::impl::take(mirror_step step) {
                                  : content_->apply(base, step.events, step.revision);
             loaded_ = true;
             keep(step, outcome.rejected);
-            {
-                const std::lock_guard lock(mutex_);
-                status_.cluster_id = step.cluster_id;
-                if (step.what == mirror_step::kind::resync) ++status_.resyncs;
-                if (step.why == mirror_step::reason::repaired) ++status_.repairs;
-            }
-            keep_proof(step);
-            publish(std::move(outcome));
+            publish(std::move(outcome), &step);
             // It is etcd's content now, although no watch is confirmed yet.
             if (!connected_ && status().state == config_state::local) enter(config_state::stale, interruption_);
             return;
@@ -278,7 +272,7 @@ void config_manager::impl::keep_proof(const mirror_step& step) {
     status_.good_until = step.good_until;
 }
 
-void config_manager::impl::publish(detail::content::outcome outcome) {
+void config_manager::impl::publish(detail::content::outcome outcome, const mirror_step* by) {
     const snapshot before = current();
     const snapshot& after = outcome.next;
     const bool changed = outcome.difference == detail::edit::content;
@@ -289,11 +283,18 @@ void config_manager::impl::publish(detail::content::outcome outcome) {
         status_.revision = after.revision();
         status_.rejected += outcome.rejected.size();
         if (changed) ++status_.updates;
+        if (by) {   // with the content that it is about: nobody reads the one without the other
+            status_.as_of = by->as_of;
+            status_.good_until = by->good_until;
+            status_.cluster_id = by->cluster_id;
+            if (by->what == mirror_step::kind::resync) ++status_.resyncs;
+            if (by->why == mirror_step::reason::repaired) ++status_.repairs;
+        }
     }
-    if (changed) {
-        content_revision_ = after.revision();
-        ++content_changes_;
-    }
+    const bool went_back = after.revision() < before.revision();
+    if (went_back) replaced_up_to_ = std::max(replaced_up_to_, before.revision());
+    if (changed || went_back) content_revision_ = after.revision();
+    if (changed) ++content_changes_;
     if (outcome.whole) missing_ = std::move(outcome.missing);
     for (const rejection& r : outcome.rejected) {
         log(log_level::warning, "value_refused",
@@ -346,12 +347,15 @@ asio::awaitable<result<snapshot>> config_manager::impl::changed_since(revision_t
     co_await after_callbacks();
     const std::uint64_t changes = content_changes_;
     const std::uint64_t ends = ends_;
+    // Perhaps of a store before this one: its number says nothing. Not where it is that of the current snapshot, or who goes
+    // on from each answer would get one after the other.
+    const bool outdated = revision <= replaced_up_to_ && revision != current().revision();
     for (;;) {
         if (phase_ == phase::idle || phase_ == phase::stopping || ends_ != ends) co_return error{errc::not_running, {}};
         const snapshot now = current();
         const bool newer = content_revision_ > revision || content_changes_ != changes;
         const bool went_back = now.origin() == origin::etcd && now.revision() < revision;
-        if (newer || went_back) co_return now;
+        if (newer || went_back || outdated) co_return now;
         co_await moved_.wait();
         if (co_await transport::was_cancelled()) co_return error{asio::error::operation_aborted, "changed_since"};
     }
@@ -362,6 +366,7 @@ asio::awaitable<result<dynconf::status>> config_manager::impl::state_other_than(
     for (;;) {
         dynconf::status now = status();
         if (now.state != state) co_return now;
+        if (abandoned_) co_return error{errc::not_running, {}};
         co_await moved_.wait();
         if (co_await transport::was_cancelled()) co_return error{asio::error::operation_aborted, "state_other_than"};
     }
@@ -401,6 +406,8 @@ void config_manager::impl::abandon() {
     auto run = [self = shared_from_this()]() -> asio::awaitable<void> {
         const std::shared_ptr<impl> me = self;
         co_await me->stop();
+        me->abandoned_ = true;
+        me->moved_.notify_all();
     };
     asio::co_spawn(strand, std::move(run), asio::detached);
 }

@@ -62,7 +62,8 @@ private:
     asio::awaitable<void> follow();
     void take(mirror_step step);
     void keep_proof(const mirror_step& step);
-    void publish(detail::content::outcome outcome);
+    /// `by`: the step of the source that brought it, if one did.
+    void publish(detail::content::outcome outcome, const mirror_step* by = nullptr);
     void enter(config_state state, error cause);
     void fall_back(const error& cause);
     asio::awaitable<result<start_report>> first_load();
@@ -103,6 +104,8 @@ private:
     std::vector<rejection> start_rejections_;
     revision_t content_revision_ = 0;   // of the last publication that changed a value
     std::uint64_t content_changes_ = 0;
+    revision_t replaced_up_to_ = 0;     // the last revision of a store that was followed by one that is behind it
+    bool abandoned_ = false;
     policy::event_log events_;
     transport::condition moved_;        // whatever the coroutines here wait for
 

@@ -1,12 +1,11 @@
 #include "config/shard.hpp"
 
-#include <dynconf/secret.hpp>
+#include "config/wipe_value.hpp"
 
 namespace dynconf::detail {
 
 stored_entry::~stored_entry() {
-    const std::string* text = data.secret ? data.content.if_string() : nullptr;
-    if (text) wipe(const_cast<std::string&>(*text));   // of a member that is not constant
+    if (data.secret) wipe_value(data.content);
 }
 
 void shard::put(stored_ptr item) {

@@ -29,7 +29,7 @@ struct stored_entry : boost::intrusive_ref_counter<stored_entry> {
     stored_entry(std::size_t h, std::string_view n, entry e) : hash(h), name(n), data(std::move(e)) {}
     stored_entry(const stored_entry&) = delete;
     stored_entry& operator=(const stored_entry&) = delete;
-    /// A secret text is wiped.
+    /// A secret is wiped.
     ~stored_entry();
 
     std::size_t hash;

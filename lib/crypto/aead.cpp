@@ -17,7 +17,14 @@ namespace dynconf::crypto {
 
 namespace {
 
-using block = std::array<unsigned char, 16>;
+/// Of a key, or what leads to one.
+template <std::size_t Size> struct wiped_bytes : std::array<unsigned char, Size> {
+    wiped_bytes() : std::array<unsigned char, Size>{} {}
+    wiped_bytes(const wiped_bytes&) = delete;
+    wiped_bytes& operator=(const wiped_bytes&) = delete;
+    ~wiped_bytes() { OPENSSL_cleanse(this->data(), Size); }
+};
+using block = wiped_bytes<16>;
 
 struct free_context { void operator()(EVP_CIPHER_CTX* c) const noexcept { EVP_CIPHER_CTX_free(c); } };
 using context = std::unique_ptr<EVP_CIPHER_CTX, free_context>;
@@ -43,42 +50,38 @@ int as_length(std::string_view text) {
 }
 
 /// The key for one value: as an SP 800-108 counter KDF with CMAC, of which only one block is left for each half.
-struct derived_key {
-    std::array<unsigned char, key_size> content;
-
+class derived_key {
+public:
     derived_key(std::string_view key, std::string_view nonce) {
         const context c = new_context();
         must(EVP_EncryptInit_ex(c.get(), EVP_aes_256_ecb(), nullptr, bytes(key), nullptr) == 1);
         EVP_CIPHER_CTX_set_padding(c.get(), 0);
-        const block first = encrypted(c, block{});
-        block subkey{};   // CMAC's K1: twice that in the field
-        for (std::size_t i = 0; i < subkey.size(); ++i) {
+        block message, first, subkey;
+        encrypt(c, message, first.data());
+        for (std::size_t i = 0; i < subkey.size(); ++i) {   // CMAC's K1: twice the first in the field
             const unsigned carry = i + 1 < first.size() ? first[i + 1] >> 7 : 0U;
             subkey[i] = static_cast<unsigned char>((static_cast<unsigned>(first[i]) << 1) | carry);
         }
         if (first[0] >> 7) subkey.back() ^= 0x87;
-        for (const unsigned char counter : {std::uint8_t{1}, std::uint8_t{2}}) {
-            block message{0, counter, 'X', 0};
+        for (const unsigned char half : {std::uint8_t{0}, std::uint8_t{1}}) {
+            message.fill(0);
+            message[1] = static_cast<unsigned char>(half + 1);
+            message[2] = 'X';
             std::copy_n(bytes(nonce), gcm_nonce_size, message.begin() + 4);
             for (std::size_t i = 0; i < message.size(); ++i) message[i] ^= subkey[i];
-            const block half = encrypted(c, message);
-            std::copy(half.begin(), half.end(), content.begin() + (counter - 1) * 16);
+            encrypt(c, message, content_.data() + half * message.size());
         }
-        OPENSSL_cleanse(subkey.data(), subkey.size());
     }
-    derived_key(const derived_key&) = delete;
-    derived_key& operator=(const derived_key&) = delete;
-    ~derived_key() { OPENSSL_cleanse(content.data(), content.size()); }
 
-    std::string_view view() const noexcept { return {reinterpret_cast<const char*>(content.data()), content.size()}; }
+    std::string_view view() const noexcept { return {reinterpret_cast<const char*>(content_.data()), content_.size()}; }
 
 private:
-    static block encrypted(const context& c, const block& in) {
-        block out;
+    static void encrypt(const context& c, const block& in, unsigned char* out) {
         int length = 0;
-        must(EVP_EncryptUpdate(c.get(), out.data(), &length, in.data(), static_cast<int>(in.size())) == 1);
-        return out;
+        must(EVP_EncryptUpdate(c.get(), out, &length, in.data(), static_cast<int>(in.size())) == 1);
     }
+
+    wiped_bytes<key_size> content_;
 };
 
 }  // namespace

@@ -4,6 +4,8 @@
 
 #include "crypto/aead.hpp"
 
+#include <algorithm>
+
 namespace dynconf::crypto {
 
 namespace {
@@ -23,6 +25,11 @@ std::string associated(std::string_view header, std::string_view key) {
 
 }  // namespace
 
+bool is_key_id(std::string_view text) noexcept {
+    const auto visible = [](char c) { return c > ' ' && c <= '~'; };
+    return !text.empty() && text.size() <= key_ring::most_id_size && std::all_of(text.begin(), text.end(), visible);
+}
+
 bool begins_as_envelope(std::string_view value) noexcept { return value.starts_with(magic); }
 
 result<envelope> parse_envelope(std::string_view value) {
@@ -30,10 +37,11 @@ result<envelope> parse_envelope(std::string_view value) {
     if (value.size() < fixed_header) return error{errc::seal_broken, {}};
     if (value[magic.size()] != version) return error{errc::unsupported_seal, {}};
     const std::size_t id_size = static_cast<unsigned char>(value[magic.size() + 1]);
-    if (id_size == 0 || id_size > key_ring::most_id_size || value.size() < envelope_overhead(id_size)) return error{errc::seal_broken, {}};
+    if (value.size() < envelope_overhead(id_size)) return error{errc::seal_broken, {}};
     envelope e;
     e.header = value.substr(0, fixed_header + id_size);
     e.key_id = value.substr(fixed_header, id_size);
+    if (!is_key_id(e.key_id)) return error{errc::seal_broken, {}};   // a provider is asked for it, and a log shows it
     e.nonce = value.substr(e.header.size(), xaes_nonce_size);
     e.sealed = value.substr(e.header.size() + xaes_nonce_size);
     return e;

@@ -19,8 +19,12 @@ struct envelope {
     std::string_view sealed;   ///< With its tag.
 };
 
+/// Whether it may be the id of a key: 1 to key_ring::most_id_size visible ASCII characters.
+bool is_key_id(std::string_view text) noexcept;
+
 bool begins_as_envelope(std::string_view value) noexcept;
-/// errc::not_sealed, unsupported_seal for another version, seal_broken for one that is cut. Without a detail.
+/// errc::not_sealed, unsupported_seal for another version, seal_broken for one that is cut, or whose id is none. Without a
+/// detail.
 result<envelope> parse_envelope(std::string_view value);
 
 std::size_t envelope_overhead(std::size_t key_id_size) noexcept;

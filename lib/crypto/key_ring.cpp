@@ -2,6 +2,7 @@
 
 #include "crypto/aead.hpp"
 #include "crypto/envelope.hpp"
+#include "crypto/wiped.hpp"
 #include "wire/base64.hpp"
 #include "wire/quote.hpp"
 
@@ -40,17 +41,9 @@ std::optional<unsigned> hex_digit(char c) noexcept {
     return std::nullopt;
 }
 
-/// Of a text that stands for a key; wipes it.
-sealing_key key_of(std::string bytes) {
-    secret key(bytes);
-    wipe(bytes);
-    return sealing_key(std::move(key));
-}
-
-void check_id(const std::string& id) {
-    const bool visible = std::all_of(id.begin(), id.end(), [](char c) { return c > ' ' && c <= '~'; });
-    if (id.empty() || id.size() > key_ring::most_id_size || !visible)
-        throw std::invalid_argument("dynconf: a key's id has 1 to 64 visible ASCII characters");
+void check(const std::string& id, const sealing_key& key) {
+    if (!crypto::is_key_id(id)) throw std::invalid_argument("dynconf: a key's id has 1 to 64 visible ASCII characters");
+    if (key.bytes().empty()) refuse("empty");   // moved from
 }
 
 }  // namespace
@@ -62,16 +55,19 @@ sealing_key::sealing_key(secret bytes) : bytes_(std::move(bytes)) {
 sealing_key sealing_key::generate() {
     for (;;) {
         std::string bytes = crypto::random_bytes(size);
-        if (no_key(bytes)) continue;
-        return key_of(std::move(bytes));
+        const wiped at_end{bytes};
+        if (!no_key(bytes)) return sealing_key(secret(bytes));
     }
 }
 
 sealing_key sealing_key::from_base64(const secret& text) {
     if (text.empty()) refuse("empty");
-    auto bytes = wire::from_base64(text.reveal());
-    if (!bytes) refuse("no base64");
-    return key_of(std::move(*bytes));
+    std::string bytes;
+    const wiped at_end{bytes};   // what was decoded of a bad text, too
+    bytes.reserve(text.size());   // no second one, which nobody would wipe
+    wire::base64_decoder decoder;
+    if (!decoder.append(text.reveal(), bytes) || !decoder.finish(bytes)) refuse("no base64");
+    return sealing_key(secret(bytes));
 }
 
 sealing_key sealing_key::from_hex(const secret& text) {
@@ -79,24 +75,21 @@ sealing_key sealing_key::from_hex(const secret& text) {
     if (digits.empty()) refuse("empty");
     if (digits.size() != 2 * size) refuse("not of 64 hex digits");
     std::string bytes;
+    const wiped at_end{bytes};
     bytes.reserve(size);
     for (std::size_t i = 0; i < digits.size(); i += 2) {
         const auto high = hex_digit(digits[i]);
         const auto low = hex_digit(digits[i + 1]);
-        if (!high || !low) {
-            wipe(bytes);
-            refuse("not of 64 hex digits");
-        }
+        if (!high || !low) refuse("not of 64 hex digits");
         bytes += static_cast<char>(*high << 4 | *low);
     }
-    return key_of(std::move(bytes));
+    return sealing_key(secret(bytes));
 }
 
 secret sealing_key::to_base64() const {
     std::string text = wire::to_base64(bytes_.reveal());
-    secret out(text);
-    wipe(text);
-    return out;
+    const wiped at_end{text};
+    return secret(text);
 }
 
 struct key_ring::content {
@@ -105,7 +98,7 @@ struct key_ring::content {
 };
 
 key_ring::key_ring(std::string id, sealing_key write_key) {
-    check_id(id);
+    check(id, write_key);
     auto made = std::make_shared<content>();
     made->keys.emplace(id, std::move(write_key));
     made->write_id = std::move(id);
@@ -113,7 +106,7 @@ key_ring::key_ring(std::string id, sealing_key write_key) {
 }
 
 key_ring key_ring::reading(std::string id, sealing_key key) const {
-    check_id(id);
+    check(id, key);
     auto next = std::make_shared<content>(*content_);
     const auto at = next->keys.try_emplace(std::move(id), key).first;
     if (!(at->second == key)) throw std::invalid_argument("dynconf: " + wire::quote(at->first) + " is the id of another key");

@@ -57,7 +57,7 @@ result<std::vector<permission>> permissions_of(wire::role_get_response message) 
         if (p.type == "WRITE") type = permission_type::write;
         else if (p.type == "READWRITE") type = permission_type::read_write;
         else if (!p.type.empty() && p.type != "READ") return error{errc::malformed_response, "a permission of an unknown type"};
-        all.push_back({type, key_range::interval(std::move(p.key), std::move(p.range_end))});
+        all.push_back({type, key_range::raw(std::move(p.key), std::move(p.range_end))});
     }
     return all;
 }

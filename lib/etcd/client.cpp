@@ -47,7 +47,7 @@ asio::awaitable<result<std::string>> call_raw(etcd::client_core& core, std::stri
     if (!is_path(path)) co_return error{errc::invalid_argument, "call: the path is none"};
     etcd::call what{path, path};
     what.safety = options.repeatable ? policy::safety::repeatable : policy::safety::at_most_once;
-    if (options.timeout.count() > 0) what.due = etcd::client_core::clock::now() + options.timeout;
+    if (options.timeout.count() > 0) what.due = etcd::client_core::clock::after(options.timeout);
     text_reply answer;
     auto done = co_await core.perform(what, json, answer);
     if (!done) co_return done.error();

@@ -4,10 +4,9 @@
 #include "etcd/lease_keeper.hpp"
 #include "etcd/secret_body.hpp"
 #include "etcd/watch_hub.hpp"
+#include "policy/longest_wait.hpp"
 #include "transport/tls.hpp"
 #include "wire/requests.hpp"
-
-#include <boost/asio/detached.hpp>
 
 #include <algorithm>
 #include <map>
@@ -31,6 +30,26 @@ constexpr std::size_t most_token = 64 * 1024;
 
 /// How long a first login is waited for.
 constexpr int patience_in_request_timeouts = 4;
+
+struct named_timeout {
+    std::string_view name;
+    std::chrono::milliseconds client_options::*value;
+};
+
+constexpr named_timeout timeouts[] = {
+    {"connect_timeout", &client_options::connect_timeout}, {"tls_timeout", &client_options::tls_timeout},
+    {"request_timeout", &client_options::request_timeout}, {"total_timeout", &client_options::total_timeout},
+    {"created_timeout", &client_options::created_timeout}, {"slow_retry", &client_options::slow_retry},
+};
+
+/// What is longer than anybody waits, as long as can be added to a time.
+client_options within_the_clock(client_options o) {
+    for (std::chrono::milliseconds* d :
+         {&o.connect_timeout, &o.tls_timeout, &o.request_timeout, &o.total_timeout, &o.created_timeout, &o.max_staleness, &o.rotate_after,
+          &o.verify_every, &o.slow_retry, &o.idle_timeout, &o.discovery.refresh, &o.backoff.first, &o.backoff.most, &o.backoff.healthy})
+        *d = policy::within_the_clock(*d);
+    return o;
+}
 
 /// The names to look up have to be names.
 void require_domain_name(const discovery_options& how) {
@@ -74,8 +93,13 @@ std::shared_ptr<client_core> client_core::make(const asio::any_io_executor& exec
     if (options.discovery.refresh <= std::chrono::milliseconds(0))
         throw std::invalid_argument("dynconf: discovery.refresh must be positive");
     if (options.max_staleness < std::chrono::seconds(1)) throw std::invalid_argument("dynconf: max_staleness must be 1 s or more");
+    for (const named_timeout& t : timeouts)
+        if (options.*t.value <= std::chrono::milliseconds(0)) throw std::invalid_argument("dynconf: " + std::string(t.name) + " must be positive");
     if (options.max_connections == 0) throw std::invalid_argument("dynconf: max_connections must be positive");
-    return std::make_shared<client_core>(made_by_make{}, executor, std::move(options), std::move(endpoints));
+    if (options.rotate_after < std::chrono::milliseconds(0)) throw std::invalid_argument("dynconf: rotate_after must not be negative");
+    auto made = std::make_unique<client_core>(made_by_make{}, executor, within_the_clock(std::move(options)), std::move(endpoints));
+    const strand on = made->executor();   // before `made` is moved from
+    return owned_by(on, std::move(made));
 }
 
 client_core::client_core(made_by_make, const asio::any_io_executor& executor, client_options options, std::vector<endpoint> endpoints)
@@ -137,8 +161,10 @@ std::string client_core::request(const call& what, std::string_view body, const 
 asio::awaitable<boost::system::result<void, client_core::failure>> client_core::attempt(
     const call& what, std::string_view body, reply& answer, std::size_t index, const secret& token, time_point due) {
     using policy::stage;
-    auto session = co_await pools_[index]->acquire(due);
-    if (!session) co_return failure{stage::not_sent, session.error()};
+    auto session = co_await pools_[index]->place(due);
+    if (!session) co_return failure{stage::not_sent, session.error(), true};
+    auto connected = co_await pools_[index]->connect(*session, due);
+    if (!connected) co_return failure{stage::not_sent, connected.error()};
     transport::http_session& http = **session;
 
     const clock::duration left = due - clock::now();
@@ -250,10 +276,9 @@ asio::awaitable<result<client_core::tried>> client_core::try_once(std::optional<
         }
         const error_code code = failed.why.code;
         failed.why = in_context(std::move(failed.why), what, where);
-        const bool too_short = policy::ran_out_of_time(code) && !what.sign_of_life
-            && due - began < std::min(options_.request_timeout, options_.total_timeout) / 2;
+        const bool too_short = had_too_little_time(code, what, due - began);
         const bool at_work = policy::ran_out_of_time(code) && what.patient && clock::now() >= due;
-        if (policy::member_is_unfit(code) && !what.tentative && !too_short && !at_work) report_failure(done.index, began, failed.why);
+        if (policy::member_is_unfit(code) && !what.tentative && !too_short && !at_work && !failed.ours) report_failure(done.index, began, failed.why);
         done.failed = std::move(failed);
         co_return done;
     }
@@ -310,6 +335,18 @@ asio::awaitable<result<void>> client_core::perform_at(std::size_t index, const c
     co_return result<void>();
 }
 
+bool client_core::had_too_little_time(const error_code& code, const call& what, clock::duration had) const {
+    return policy::ran_out_of_time(code) && !what.sign_of_life && had < std::min(options_.request_timeout, options_.total_timeout) / 2;
+}
+
+asio::awaitable<result<void>> client_core::try_once_at_best(const call& what, std::string_view body, reply& answer,
+                                                            std::chrono::milliseconds limit) {
+    const time_point due = clock::now() + limit;
+    auto have = co_await have_endpoint(what.name, true, due);
+    if (!have) co_return have.error();
+    co_return co_await perform_at(health_.choose(), what, body, answer, due);
+}
+
 error client_core::unreachable(const call& what) const {
     return {errc::no_endpoint_available, std::string(what.name) + ": every endpoint is down; the last one: " + last_failure_.message()};
 }
@@ -326,7 +363,12 @@ asio::awaitable<result<policy::token_state::send>> client_core::token(time_point
                 const std::shared_ptr<client_core> core = self;
                 co_await core->fetch_token(background, patience);
             };
-            asio::co_spawn(strand_, std::move(flight), asio::detached);
+            auto ended = [self = shared_from_this()](const std::exception_ptr& thrown) {
+                if (!thrown) return;
+                self->tokens_.fetch_failed(to_error(thrown), false, clock::now());   // out of memory, say: the next one tries again
+                self->token_changed_.notify_all();
+            };
+            asio::co_spawn(strand_, std::move(flight), std::move(ended));
             continue;   // it may have ended already, where there are no credentials
         }
         co_await token_changed_.wait(due);
@@ -397,7 +439,7 @@ asio::awaitable<result<client_core::stream>> client_core::open_stream(call what,
                                                                       transport::response_sink& sink) {
     stream opened;
     opened.use = in_use(*this);
-    const time_point due = clock::now() + options_.total_timeout;
+    const time_point due = what.due.value_or(clock::now() + options_.total_timeout);
     auto have = co_await have_endpoint(what.name, true, due);
     if (!have) co_return have.error();
     auto use = co_await token(due, true);
@@ -409,13 +451,14 @@ asio::awaitable<result<client_core::stream>> client_core::open_stream(call what,
     const time_point began = clock::now();
     const auto failed = [&](const error& cause) {
         error why = in_context(cause, what, opened.endpoint);
-        if (policy::member_is_unfit(why.code)) report_failure(opened.index, began, why);
+        if (policy::member_is_unfit(why.code) && !had_too_little_time(why.code, what, due - began)) report_failure(opened.index, began, why);
         return why;
     };
-    auto session = co_await pools_[opened.index]->connect(time_point::max());
+    const time_point until = what.due.value_or(time_point::max());
+    auto session = co_await pools_[opened.index]->connect(until);
     if (!session) co_return failed(session.error());
     opened.session = std::move(*session);
-    opened.session->expires_at(clock::now() + options_.created_timeout);
+    opened.session->expires_at(std::min(until, clock::now() + options_.created_timeout));
     std::string text = request(what, body, to, use->token, std::chrono::milliseconds(0));
     const wiped at_end{text};
     opened.authorization = std::move(use->token);

@@ -110,11 +110,10 @@ public:
 
     /// One try, no longer than `limit`, at the endpoint to choose: after a failure that is another one, if one is up.
     asio::awaitable<result<void>> try_once_at_best(const call& what, std::string_view body, reply& answer,
-                                                   std::chrono::milliseconds limit) {
-        return perform_at(health_.choose(), what, body, answer, clock::now() + limit);
-    }
+                                                   std::chrono::milliseconds limit);
 
-    /// `wish` while it is up, else the one to choose; and where to go on with what was too slow at `index`.
+    /// `wish` while it is up, else the one to choose; and where to go on with what was too slow at `index`. Once
+    /// have_endpoint() has found one.
     std::size_t best_endpoint(std::optional<std::size_t> wish) noexcept { return wish && health_.is_up(*wish) ? *wish : health_.choose(); }
     std::size_t endpoint_after(std::size_t index) const noexcept { return health_.next_after(index); }
 
@@ -144,8 +143,8 @@ public:
         secret authorization;   ///< That token.
         in_use use;
     };
-    /// One try at the current endpoint; the session's deadline is created_timeout from now. A failure is reported by it, a
-    /// success by whom it is confirmed to: endpoint_worked().
+    /// One try at the current endpoint; the session's deadline is created_timeout from now, or `call::due` if that is before. A
+    /// failure is reported by it, a success by whom it is confirmed to: endpoint_worked().
     asio::awaitable<result<stream>> open_stream(call what, std::string_view body, transport::response_sink& sink);
 
     /// What a stream learned about its endpoint and token.
@@ -203,6 +202,7 @@ private:
     struct failure {
         policy::stage how_far;
         error why;
+        bool ours = false;   // the member had no part in it
     };
 
     /// What became of a try whose token was good, or no longer to be renewed.
@@ -221,6 +221,8 @@ private:
     void report_success(std::size_t index, time_point began);
     void readmitted(std::size_t index);
     void report_failure(std::size_t index, time_point began, const error& why);
+    /// To have been late with that little time says nothing against a member.
+    bool had_too_little_time(const error_code& code, const call& what, clock::duration had) const;
     error unreachable(const call& what) const;
 
     void start_prober();

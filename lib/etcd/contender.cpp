@@ -59,17 +59,18 @@ contender::contender(const view& through, std::string_view name, std::string val
     : through_(through), prefix_(queue_of(name)), value_(std::move(value)) {}
 
 asio::awaitable<result<void>> contender::enter(std::chrono::milliseconds ttl, clock::time_point due) {
-    auto done = co_await get_lease(ttl);
+    auto done = co_await get_lease(ttl, due);
     if (!done) co_return done.error();
-    auto first = co_await join_queue();
+    auto first = co_await join_queue(due);
     if (!first) done = first.error();
     else if (!*first) done = co_await wait_for_turn(due);
+    if (done && kept_->loss()) done = *kept_->loss();   // the answer was a long time coming
     if (!done) co_await give_up();
     co_return done;
 }
 
 asio::awaitable<result<bool>> contender::try_enter(std::chrono::milliseconds ttl) {
-    auto done = co_await get_lease(ttl);
+    auto done = co_await get_lease(ttl, clock::time_point::max());
     if (!done) co_return done.error();
     put_options with_lease;
     with_lease.lease = lease_;
@@ -81,14 +82,16 @@ asio::awaitable<result<bool>> contender::try_enter(std::chrono::milliseconds ttl
     if (answer && answer->succeeded) token_ = answer->header.revision;
     else if (answer)
         if (const key_value* mine = first_of(*answer, 0)) token_ = mine->create_revision;   // by a try whose answer was lost
-    if (token_ != 0) co_return true;
+    const std::optional<error> lost = token_ != 0 ? kept_->loss() : std::nullopt;
+    if (token_ != 0 && !lost) co_return true;
     co_await give_up();
+    if (lost) co_return *lost;
     if (!answer) co_return answer.error();
     co_return false;
 }
 
-asio::awaitable<result<void>> contender::get_lease(std::chrono::milliseconds ttl) {
-    auto granted = co_await grant_lease(through_, ttl);
+asio::awaitable<result<void>> contender::get_lease(std::chrono::milliseconds ttl, clock::time_point due) {
+    auto granted = co_await grant_lease(through_, ttl, 0, due);
     if (!granted) co_return granted.error();
     lease_ = granted->id;
     key_ = prefix_ + hex(lease_);
@@ -96,8 +99,7 @@ asio::awaitable<result<void>> contender::get_lease(std::chrono::milliseconds ttl
     co_return result<void>();
 }
 
-/// True: there is nobody before it.
-asio::awaitable<result<bool>> contender::join_queue() {
+asio::awaitable<result<bool>> contender::join_queue(clock::time_point due) {
     put_options with_lease;
     with_lease.lease = lease_;
     const op first = op::range(key_range::prefix(prefix_), oldest(1));
@@ -105,7 +107,8 @@ asio::awaitable<result<bool>> contender::join_queue() {
         .if_(create_revision_of(key_) == 0)
         .then(op::put(key_, value_, with_lease)).then(first)
         .else_(op::range(key_range::key(key_))).else_(first);
-    auto answer = co_await ask(through_, "lock", what);
+    const view in_time = through_.until(due);
+    auto answer = co_await ask(in_time, "lock", what);
     if (!answer) co_return answer.error();
     const key_value* mine = answer->succeeded ? nullptr : first_of(*answer, 0);
     const key_value* head = first_of(*answer, 1);
@@ -122,7 +125,8 @@ asio::awaitable<result<void>> contender::wait_for_turn(clock::time_point due) {
         if (co_await transport::was_cancelled()) co_return error{asio::error::operation_aborted, "lock"};
         if (kept_->loss()) co_return *kept_->loss();
         if (clock::now() >= due) co_return error{errc::not_acquired, prefix_};
-        auto answer = co_await ask(through_, "lock", question);
+        const view in_time = through_.until(due);
+        auto answer = co_await ask(in_time, "lock", question);
         if (!answer) {
             if (policy::will_not_heal(answer.error().code)) co_return answer.error();
             co_await core()->sleep(pause_after_failure);
@@ -190,15 +194,20 @@ asio::awaitable<result<void>> contender::proclaim(std::string value) {
 asio::awaitable<result<void>> contender::leave() {
     if (std::exchange(left_, true)) co_return result<void>();
     std::optional<error> before = kept_->loss();
-    if (before && before->code == errc::not_held) before.reset();   // told by this, which could not reach etcd
+    const bool again = before && before->code == errc::not_held;   // told by this, which could not reach etcd
+    if (again) before.reset();
+    const auto safe_until = kept_->safe_until();
     kept_->end();
     auto done = co_await revoke_lease(through_, lease_);   // it may live on even when it was lost to us
     if (before) co_return *before;
-    if (!done && done.error().code != server_errc::lease_not_found) {
-        left_ = false;   // may be tried again
-        co_return done.error();
+    if (done) co_return result<void>();
+    if (done.error().code == server_errc::lease_not_found) {
+        // Before its time, and not by this: somebody else had ended it.
+        if (!again && clock::now() < safe_until) co_return error{errc::lease_revoked, key_};
+        co_return result<void>();
     }
-    co_return result<void>();
+    left_ = false;   // may be tried again
+    co_return done.error();
 }
 
 std::shared_ptr<contender> contender::share(std::unique_ptr<contender> made) {
@@ -228,13 +237,6 @@ asio::awaitable<result<std::optional<key_value>>> head_of_queue(const view& thro
     std::optional<key_value> head;
     if (!found->kvs.empty()) head = std::move(found->kvs[0]);
     co_return head;
-}
-
-contender::clock::time_point due_after(std::chrono::milliseconds wait) noexcept {
-    const auto now = contender::clock::now();
-    if (wait >= std::chrono::duration_cast<std::chrono::milliseconds>(contender::clock::time_point::max() - now))
-        return contender::clock::time_point::max();
-    return now + wait;
 }
 
 }  // namespace dynconf::etcd

@@ -23,7 +23,8 @@ public:
 
     contender(const view& through, std::string_view name, std::string value);
 
-    /// Joins the queue and waits for its turn, until `due`. When it fails nothing is left behind, if etcd can be reached.
+    /// Joins the queue and waits for its turn, all until `due`. When it fails nothing is left behind, if etcd can be reached;
+    /// that may take 2 s more.
     asio::awaitable<result<void>> enter(std::chrono::milliseconds ttl, clock::time_point due);
     /// False, and nothing is left behind, when there is a queue.
     asio::awaitable<result<bool>> try_enter(std::chrono::milliseconds ttl);
@@ -31,6 +32,8 @@ public:
     /// Fails when it was lost before. A second time it does nothing.
     asio::awaitable<result<void>> leave();
     asio::awaitable<error> until_lost() { return kept_->until_lost(); }
+    /// Why it is lost by now, if it is.
+    const std::optional<error>& loss() { return kept_->loss(); }
 
     const std::shared_ptr<client_core>& core() const noexcept { return through_.shared_core(); }
     // From any thread.
@@ -44,8 +47,9 @@ public:
     static std::shared_ptr<contender> share(std::unique_ptr<contender> made);
 
 private:
-    asio::awaitable<result<void>> get_lease(std::chrono::milliseconds ttl);
-    asio::awaitable<result<bool>> join_queue();
+    asio::awaitable<result<void>> get_lease(std::chrono::milliseconds ttl, clock::time_point due);
+    /// True: there is nobody before it.
+    asio::awaitable<result<bool>> join_queue(clock::time_point due);
     asio::awaitable<result<void>> wait_for_turn(clock::time_point due);
     /// Until that key was deleted, after `revision`, or there may be another reason to look again.
     asio::awaitable<result<void>> wait_for_end_of(const std::string& key, revision_t revision, clock::time_point due);
@@ -66,8 +70,5 @@ asio::awaitable<result<range_response>> range_queue(const view& through, std::st
 
 /// The oldest of the queue; none when it is empty.
 asio::awaitable<result<std::optional<key_value>>> head_of_queue(const view& through, std::string_view name);
-
-/// The end of a wait that begins now.
-contender::clock::time_point due_after(std::chrono::milliseconds wait) noexcept;
 
 }  // namespace dynconf::etcd

@@ -34,6 +34,8 @@ using clock = transport::clock;
 namespace {
 
 constexpr std::chrono::seconds longest_read(10);
+/// That may hang at the same time: one may read a file that another has replaced meanwhile.
+constexpr long most_readers = 4;
 constexpr std::size_t most_of_a_password = 64 * 1024;
 
 error unavailable(std::string why) { return {errc::credentials_unavailable, std::move(why)}; }
@@ -85,9 +87,16 @@ asio::awaitable<result<credentials>> credential_keeper::ask(const credentials_ac
 }
 
 asio::awaitable<result<credentials>> credential_keeper::ask(const credentials_access::password_in_file& where) {
-    std::function<result<secret>()> work = [path = where.path] { return password_in(path); };
+    const char* const late = "the disk does not answer";
+    auto place = readers_.take(most_readers);
+    if (!place) co_return unavailable("the password file " + where.path.native() + ": " + late);
+    std::function<result<secret>()> work = [place = std::move(place), path = where.path]() mutable {
+        auto found = password_in(path);
+        place.reset();   // before anybody hears of it
+        return found;
+    };
     std::function<clock::time_point()> limit = [due = clock::now() + longest_read] { return due; };
-    result<secret> password = co_await transport::offload<secret>(strand_, answered_, std::move(work), std::move(limit), "the disk does not answer");
+    result<secret> password = co_await transport::offload<secret>(strand_, answered_, std::move(work), std::move(limit), late);
     if (!password) {
         const error why = password.error();
         co_return why.code == errc::credentials_unavailable ? why : unavailable("the password file " + where.path.native() + ": " + why.message());
@@ -118,7 +127,7 @@ asio::awaitable<result<credentials>> credential_keeper::ask(const credentials_ac
     };
     asio::co_spawn(strand_, std::move(run), asio::bind_cancellation_slot(stop->slot(), asio::bind_executor(strand_, std::move(done))));
 
-    const auto due = clock::now() + whom.timeout;
+    const auto due = clock::after(whom.timeout);
     while (!shared->answer && clock::now() < due && !co_await transport::was_cancelled()) co_await answered_.wait(due);
     if (shared->answer) {
         result<credentials> answer = std::move(*shared->answer);

@@ -6,6 +6,7 @@
 #include "etcd/spawn.hpp"
 #include "policy/credential_state.hpp"
 #include "transport/condition.hpp"
+#include "transport/thread_places.hpp"
 
 #include <optional>
 #include <string>
@@ -53,6 +54,7 @@ private:
     strand strand_;
     std::optional<credentials_source> from_;
     transport::condition answered_;
+    transport::thread_places readers_;
 };
 
 }  // namespace dynconf::etcd

@@ -3,6 +3,7 @@
 #include "etcd/contender.hpp"
 #include "etcd/start_call.hpp"
 #include "etcd/watch_subscription.hpp"
+#include "transport/clock.hpp"
 
 #include <stdexcept>
 #include <utility>
@@ -29,7 +30,7 @@ election::election(const client& c, std::string name, claim_options options)
 void election::start_campaign(origin from, std::string name, std::string value, claim_options options, detail::erased_handler<leadership> h) {
     auto run = [name = std::move(name), value = std::move(value), options](const view& through) -> asio::awaitable<result<leadership>> {
         auto place = std::make_unique<etcd::contender>(through, name, value);
-        auto entered = co_await place->enter(options.ttl, etcd::due_after(options.wait_timeout));
+        auto entered = co_await place->enter(options.ttl, transport::clock::after(options.wait_timeout));
         if (!entered) co_return entered.error();
         co_return leadership(etcd::contender::share(std::move(place)));
     };

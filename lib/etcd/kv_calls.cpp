@@ -1,7 +1,9 @@
 #include "etcd/kv_calls.hpp"
 
+#include "policy/asked_for.hpp"
 #include "policy/range_walk.hpp"
 #include "policy/sealed_txn.hpp"
+#include "policy/weight.hpp"
 #include "wire/requests.hpp"
 
 #include <algorithm>
@@ -33,18 +35,24 @@ error not_all_unasked(std::string_view what) {
 
 error sorted_by_value(std::string_view what) { return {errc::invalid_argument, std::string(what) + ": sorted by value, and the values are sealed"}; }
 
-/// When the key provider has to have answered: with the call itself, whose time is nearly always longer than is left for it.
-client_core::clock::time_point due_of(const view& through) {
-    return through.due().value_or(client_core::clock::now() + through.core().options().total_timeout);
+/// What is wrong with an answer, if anything.
+template <class Response, class... Question>
+std::optional<error> unfit(std::string_view name, bool in_doubt, const Response& answer, const Question&... asked) {
+    auto why = policy::not_asked_for(answer, asked...);
+    if (!why) return std::nullopt;
+    why->detail = std::string(name) + ": " + why->detail;
+    why->in_doubt = in_doubt;
+    return why;
 }
 
-/// A call, and its answer as the view sees it.
-template <class Response>
-asio::awaitable<result<Response>> ask(const view& through, call what, std::string body) {
+/// A write of these keys, by etcd's own names, and its answer as the view sees it.
+template <class Response, class Keys>
+asio::awaitable<result<Response>> write(const view& through, call what, std::string body, Keys keys) {
     what.due = through.due();
     auto answer = co_await through.core().unary<Response>(what, body);
     if (!answer) co_return answer;
-    if (through.sealer()) co_await through.sealer()->open(through.core(), values(*answer), due_of(through));
+    if (auto why = unfit(what.name, true, *answer, keys)) co_return std::move(*why);
+    if (through.sealer()) co_await through.sealer()->open(through.core(), values(*answer), through.end());
     through.keys().from_etcd(*answer);
     co_return answer;
 }
@@ -69,7 +77,8 @@ asio::awaitable<result<txn_response>> send(const view& through, const txn& asked
     auto answer = co_await through.core().unary<txn_response>(request, body);
     if (!answer) co_return answer;
     if (compares_only) answer->responses.clear();
-    if (through.sealer()) co_await through.sealer()->open(through.core(), values(*answer, asked), due_of(through));
+    if (auto why = unfit(options.name, !asked.read_only(), *answer, asked)) co_return std::move(*why);
+    if (through.sealer()) co_await through.sealer()->open(through.core(), values(*answer, asked), through.end());
     co_return answer;
 }
 
@@ -79,7 +88,7 @@ constexpr unsigned most_comparisons = 100;
 /// Values that are sealed cannot be compared by etcd: they are here, and etcd makes sure that they are still the same.
 asio::awaitable<result<txn_response>> compare_and_send(const view& through, const txn& asked, const policy::value_comparisons& compares,
                                                        const commit_options& options) {
-    const view whole = through.whole();
+    const view whole = through.whole().until(through.end());   // all tries together
     const range_options plain;
     for (unsigned tries = 0; tries < most_comparisons; ++tries) {
         std::vector<range_response> read;
@@ -90,7 +99,7 @@ asio::awaitable<result<txn_response>> compare_and_send(const view& through, cons
         }
         auto decided = compares.decided(asked, read);
         if (!decided) co_return decided.error();
-        auto answer = co_await send(through, *decided, options);
+        auto answer = co_await send(whole, *decided, options);
         if (!answer) co_return answer;
         if (!answer->succeeded) continue;
         auto* inner = answer_to<txn_response>(*answer, 0);
@@ -107,7 +116,8 @@ asio::awaitable<result<txn_response>> compare_and_send(const view& through, cons
 asio::awaitable<result<range_response>> range_once(const view& through, const key_range& keys, const range_options& options,
                                                    std::optional<brief> limits, asked_by who) {
     if (through.sealer() && policy::sorts_by_value(options)) co_return sorted_by_value("range");
-    const std::string body = wire::range_request(through.keys().to_etcd(keys), options);
+    const key_range at_etcd = through.keys().to_etcd(keys);
+    const std::string body = wire::range_request(at_etcd, options);
     call what;
     what.name = "range";
     what.path = "/v3/kv/range";
@@ -122,8 +132,9 @@ asio::awaitable<result<range_response>> range_once(const view& through, const ke
         answer = co_await through.core().unary<range_response>(what, body);
     }
     if (!answer) co_return answer;
+    if (auto why = unfit(what.name, false, *answer, at_etcd, options)) co_return std::move(*why);
     if (through.sealer()) {
-        const bool opened = co_await through.sealer()->open(through.core(), values(*answer, options), limits ? limits->due : due_of(through));
+        const bool opened = co_await through.sealer()->open(through.core(), values(*answer, options), limits ? limits->due : through.end());
         if (!opened) co_return error{asio::error::operation_aborted, "range"};
     }
     through.keys().from_etcd(*answer);
@@ -132,12 +143,16 @@ asio::awaitable<result<range_response>> range_once(const view& through, const ke
 
 asio::awaitable<result<range_response>> range_pages(const view& through, key_range keys, range_options options,
                                                     std::optional<brief> limits, asked_by who) {
-    policy::range_walk walk(std::move(keys), options, through.core().options().page_size);
+    const client_options& o = through.core().options();
+    policy::range_walk walk(std::move(keys), options, o.page_size);
+    std::size_t bytes = 0;
     range_response whole;
     for (bool first = true; !walk.done(); first = false) {
         auto page = co_await range_once(through, walk.keys(), walk.options(), limits, who);
         if (!page) co_return page.error();
         if (auto wrong = walk.on(*page)) co_return std::move(*wrong);
+        for (const key_value& kv : page->kvs) bytes += policy::weight(kv);
+        if (bytes > o.max_response_bytes) co_return error{errc::response_too_large, "range: all pages together"};
         if (first) {
             whole = std::move(*page);
             continue;
@@ -154,14 +169,15 @@ asio::awaitable<result<put_response>> put(const view& through, std::string key, 
     if (through.sealer()) value = policy::sealed_value(key, std::move(value), options, through.sealer()->keys());
     std::string body = wire::put_request(key, value, options);
     value = {};   // it may be large, and is not needed while etcd works
-    co_return co_await ask<put_response>(through, what, std::move(body));
+    co_return co_await write<put_response>(through, what, std::move(body), std::move(key));
 }
 
 asio::awaitable<result<delete_response>> delete_range(const view& through, key_range keys, delete_options options) {
     if (deletes_all_unasked(keys, options)) co_return not_all_unasked("delete_range");
     const call what{"delete_range", "/v3/kv/deleterange", policy::safety::at_most_once};
-    std::string body = wire::delete_range_request(through.keys().to_etcd(keys), options);
-    co_return co_await ask<delete_response>(through, what, std::move(body));
+    keys = through.keys().to_etcd(keys);
+    std::string body = wire::delete_range_request(keys, options);
+    co_return co_await write<delete_response>(through, what, std::move(body), std::move(keys));
 }
 
 asio::awaitable<result<txn_response>> commit(const view& through, txn what, commit_options options) {

@@ -5,7 +5,6 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/detached.hpp>
 
 #include <memory>
 #include <optional>
@@ -38,6 +37,7 @@ asio::awaitable<void> try_to_revoke(client_core& core, lease_id id, client_core:
 }
 
 asio::awaitable<void> drop_lease_until(client_core& core, lease_id id, client_core::clock::time_point due) {
+    if (core.endpoint_count() == 0) co_return;   // so nobody was asked for it
     // A coroutine of its own has a cancellation state of its own.
     auto dropping = try_to_revoke(core, id, due);
     co_await asio::co_spawn(core.executor(), std::move(dropping), transport::as_result);
@@ -52,9 +52,10 @@ struct grant_under_way {
     asio::cancellation_signal stop;
 };
 
-/// Cancelled, it waits for the answer all the same, until `patience` is over: a request that was broken off may be executed
-/// after the revocation of what it grants, and nobody would know of that lease.
-asio::awaitable<granted_or_not> grant_to_the_end(client_core& core, call what, std::string body, std::chrono::milliseconds patience) {
+/// Cancelled or late, it waits for the answer all the same, until `patience` is over: a request that was broken off may be
+/// executed after the revocation of what it grants, and nobody would know of that lease.
+asio::awaitable<granted_or_not> grant_to_the_end(client_core& core, call what, std::string body, client_core::clock::time_point wanted_until,
+                                                 std::chrono::milliseconds patience) {
     const auto grant = std::make_shared<grant_under_way>(core.executor());
     auto run = [grant, what, body = std::move(body), self = core.shared_from_this()]() -> asio::awaitable<void> {
         const auto to = grant;
@@ -66,8 +67,14 @@ asio::awaitable<granted_or_not> grant_to_the_end(client_core& core, call what, s
         to->answer = co_await keep->unary<wire::lease_grant_response>(request, text);
         to->moved.notify_all();
     };
-    asio::co_spawn(core.executor(), std::move(run), asio::bind_cancellation_slot(grant->stop.slot(), asio::detached));
-    while (!grant->answer && !co_await transport::was_cancelled()) co_await grant->moved.wait();
+    auto ended = [grant](const std::exception_ptr& thrown) {
+        if (!thrown) return;
+        grant->answer = to_error(thrown);   // out of memory, say: nobody shall wait for what does not come
+        grant->moved.notify_all();
+    };
+    asio::co_spawn(core.executor(), std::move(run), asio::bind_cancellation_slot(grant->stop.slot(), std::move(ended)));
+    while (!grant->answer && client_core::clock::now() < wanted_until && !co_await transport::was_cancelled())
+        co_await grant->moved.wait(wanted_until);
     const auto due = client_core::clock::now() + patience;
     while (!grant->answer && client_core::clock::now() < due) co_await grant->moved.wait(due);
     if (!grant->answer) grant->stop.emit(asio::cancellation_type::terminal);
@@ -77,7 +84,8 @@ asio::awaitable<granted_or_not> grant_to_the_end(client_core& core, call what, s
 
 }  // namespace
 
-asio::awaitable<result<lease_grant_response>> grant_lease(const view& through, std::chrono::milliseconds ttl, lease_id id) {
+asio::awaitable<result<lease_grant_response>> grant_lease(const view& through, std::chrono::milliseconds ttl, lease_id id,
+                                                          client_core::clock::time_point wanted_until) {
     if (ttl <= 0ms) co_return error{errc::invalid_argument, "a lease needs a positive TTL"};
     const bool drawn = id == 0;
     if (co_await transport::was_cancelled()) co_return error{asio::error::operation_aborted, "lease_grant"};
@@ -89,19 +97,22 @@ asio::awaitable<result<lease_grant_response>> grant_lease(const view& through, s
     lease_grant_response out;
     out.id = id;
     granted_or_not granted = wire::lease_grant_response();
-    if (drawn) granted = co_await grant_to_the_end(through.core(), grant, body, most_for_a_drop / 2);
+    if (drawn) granted = co_await grant_to_the_end(through.core(), grant, body, wanted_until, most_for_a_drop / 2);
     else granted = co_await through.core().unary<wire::lease_grant_response>(grant, body);
-    const bool unwanted = drawn && co_await transport::was_cancelled();
+    const bool cancelled = drawn && co_await transport::was_cancelled();
+    const bool unwanted = cancelled || (drawn && client_core::clock::now() >= wanted_until);
     if (granted && !unwanted) {
         out.header = granted->header;
         out.ttl = std::chrono::seconds(granted->ttl);
         out.good_until = asked + out.ttl;
         co_return out;
     }
-    error why = unwanted ? error{asio::error::operation_aborted, "lease_grant"} : granted.error();
+    error why{errc::deadline_exceeded, "lease_grant"};
+    if (cancelled) why.code = asio::error::operation_aborted;
+    else if (!unwanted) why = granted.error();
     if (drawn && !unwanted && why.code == server_errc::lease_exists) {   // an earlier try, whose answer was lost, was executed
         call ask{"lease_time_to_live", "/v3/lease/timetolive"};
-        ask.due = through.due();
+        ask.due = through.until(wanted_until).due();
         const std::string question = wire::lease_time_to_live_request(id, false);
         auto found = co_await through.core().unary<wire::lease_time_to_live_response>(ask, question);
         if (found && found->ttl > 0) {

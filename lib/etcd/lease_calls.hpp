@@ -9,8 +9,10 @@
 
 namespace dynconf::etcd {
 
-/// See leases::grant().
-asio::awaitable<result<lease_grant_response>> grant_lease(const view& through, std::chrono::milliseconds ttl, lease_id id = 0);
+/// See leases::grant(). One with an id of its own choice (0) is of no use later than `wanted_until`: it then ends as a
+/// cancelled one does, with errc::deadline_exceeded.
+asio::awaitable<result<lease_grant_response>> grant_lease(const view& through, std::chrono::milliseconds ttl, lease_id id = 0,
+                                                          client_core::clock::time_point wanted_until = client_core::clock::time_point::max());
 
 asio::awaitable<result<void>> revoke_lease(const view& through, lease_id id);
 

@@ -41,6 +41,11 @@ kept_lease::kept_lease(std::shared_ptr<client_core> core, lease_id id, policy::l
 
 kept_lease::~kept_lease() { core_->leases().remove(*this); }
 
+const std::optional<error>& kept_lease::loss() {
+    if (!loss_ && !alive()) core_->leases().tell_losses(clock::now());
+    return loss_;
+}
+
 void kept_lease::lose(error why) {
     safe_until_.store(clock::time_point::min().time_since_epoch().count(), std::memory_order_release);
     loss_ = std::move(why);
@@ -144,11 +149,15 @@ asio::awaitable<void> lease_keeper::fly(std::shared_ptr<keep_alive_flight> f, st
     what.many_messages = ids.size() > 1;
     keep_alive_reply answer;
     const auto sent = clock::now();
-    const std::size_t at = core_.best_endpoint(at_);
-    auto done = co_await core_.perform_at(at, what, body, answer, sent + limit);
+    bool another_is_up = false;
+    result<void> done = co_await core_.have_endpoint(what.name, true, sent + limit);
+    if (done) {
+        const std::size_t at = core_.best_endpoint(at_);
+        done = co_await core_.perform_at(at, what, body, answer, sent + limit);
+        if (!done && policy::ran_out_of_time(done.error().code)) at_ = core_.endpoint_after(at);
+        another_is_up = !core_.all_endpoints_down() && core_.best_endpoint(at_) != at;
+    }
     const auto now = clock::now();
-    if (!done && policy::ran_out_of_time(done.error().code)) at_ = core_.endpoint_after(at);
-    const bool another_is_up = !core_.all_endpoints_down() && core_.best_endpoint(at_) != at;
     if (done && answer.answers.size() < ids.size()) done = error{errc::malformed_response, "keep_alive: answers are missing"};
     for (std::size_t i = 0; i < ids.size(); ++i) {
         kept_lease* l = f->leases[i];

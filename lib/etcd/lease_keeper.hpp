@@ -31,16 +31,17 @@ public:
     kept_lease& operator=(const kept_lease&) = delete;
 
     lease_id id() const noexcept { return id_; }
-    /// Why it is lost; none as long as it is not.
-    const std::optional<error>& loss() const noexcept { return loss_; }
+    /// Why it is lost by now, also where the keeper has not come to tell it; none as long as it is not.
+    const std::optional<error>& loss();
     /// The loss; when cancelled before, operation_aborted.
     asio::awaitable<error> until_lost();
     /// It is kept alive no longer, and lost by errc::not_held.
     void end();
     /// Called once when it is lost.
     void on_lost(std::function<void()> f) { on_lost_ = std::move(f); }
-    /// Whether it surely lives at this moment. From any thread.
-    bool alive() const noexcept { return clock::now().time_since_epoch().count() < safe_until_.load(std::memory_order_acquire); }
+    /// It surely lives until then, and longer if it is kept alive. From any thread, as the next one.
+    clock::time_point safe_until() const noexcept { return clock::time_point(clock::duration(safe_until_.load(std::memory_order_acquire))); }
+    bool alive() const noexcept { return clock::now() < safe_until(); }
 
 private:
     friend class lease_keeper;
@@ -70,11 +71,11 @@ public:
 
     void add(kept_lease& l);
     void remove(kept_lease& l) noexcept;
+    void tell_losses(clock::time_point now);
 
 private:
     asio::awaitable<void> run();
     clock::time_point wake_at() const noexcept;
-    void tell_losses(clock::time_point now);
     void start_flight(clock::time_point now);
     asio::awaitable<void> fly(std::shared_ptr<keep_alive_flight> f, std::chrono::milliseconds limit);
 

@@ -113,12 +113,10 @@ asio::awaitable<result<std::vector<endpoint_health>>> health_at_each(client_core
     co_return all;
 }
 
-asio::awaitable<result<std::vector<endpoint_hash>>> hash_at_each(client_core& core, revision_t revision, const time_limit& due) {
+asio::awaitable<result<std::vector<endpoint_hash>>> hash_at_each(client_core& core, etcd::call what, std::string body, const time_limit& due) {
     const clock::time_point limit = whole_call(core, due);
-    etcd::call what{"hash_kv", "/v3/maintenance/hashkv"};
     what.needs_leader = false;
     what.long_running = true;
-    const std::string body = wire::hash_kv_request(revision);
     auto ask = [&](std::size_t index) { return ask_at<hash_kv_response>(core, index, what, body, limit); };
     auto answers = co_await etcd::ask_each_endpoint<hash_kv_response>(core, "hash of each endpoint", limit, ask);
     if (!answers) co_return answers.error();
@@ -173,7 +171,8 @@ asio::awaitable<result<downgrade_response>> cancel_downgrade(client_core& core, 
     auto done = co_await downgrade(core, "CANCEL", {}, safety::at_most_once, due);
     if (!perhaps_executed(done)) co_return done;
     auto again = co_await downgrade(core, "CANCEL", {}, safety::at_most_once, due);
-    if (!again && again.error().code == server_errc::no_inflight_downgrade) co_return downgrade_response{};
+    if (again) co_return again;   // the first one was not executed
+    if (again.error().code == server_errc::no_inflight_downgrade) co_return downgrade_response{};
     co_return done;
 }
 
@@ -232,7 +231,14 @@ void maintenance::start_probe(origin from, detail::erased_handler<capability_rep
 }
 
 void maintenance::start_hash_kv_of_each(origin from, revision_t revision, detail::erased_handler<std::vector<endpoint_hash>> h) {
-    auto run = [revision](client_core& core, const time_limit& due) { return hash_at_each(core, revision, due); };
+    auto run = [revision](client_core& core, const time_limit& due) {
+        return hash_at_each(core, {"hash_kv", "/v3/maintenance/hashkv"}, wire::hash_kv_request(revision), due);
+    };
+    etcd::start<std::vector<endpoint_hash>>(from, cancels::total, std::move(h), run);
+}
+
+void maintenance::start_hash_of_each(origin from, detail::erased_handler<std::vector<endpoint_hash>> h) {
+    auto run = [](client_core& core, const time_limit& due) { return hash_at_each(core, {"hash", "/v3/maintenance/hash"}, "{}", due); };
     etcd::start<std::vector<endpoint_hash>>(from, cancels::total, std::move(h), run);
 }
 

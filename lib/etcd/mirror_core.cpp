@@ -107,7 +107,7 @@ asio::awaitable<result<mirror_step>> mirror_core::next() {
                 catch_up_.equal();   // the next stream has its own time
                 out = interrupted(std::move(down->why), down->pause);
             } else if (const auto compacted = std::get<watch_subscription::history_lost>(*news).compact_revision;
-                       compacted != 0 && compacted <= replica_.known() + 1) {
+                       compacted != 0 && compacted <= replica_.known()) {
                 watched_ = false;   // a look has shown meanwhile that what was compacted is none of ours
                 catch_up_.equal();
                 watch_.restart(replica_.known() + 1);

@@ -2,6 +2,7 @@
 
 #include "etcd/contender.hpp"
 #include "etcd/start_call.hpp"
+#include "transport/clock.hpp"
 
 #include <stdexcept>
 #include <utility>
@@ -19,7 +20,7 @@ mutex::mutex(const client& c, std::string name, claim_options options)
 void mutex::start_lock(origin from, std::string name, claim_options options, detail::erased_handler<held_lock> h) {
     auto run = [name = std::move(name), options](const view& through) -> asio::awaitable<result<held_lock>> {
         auto place = std::make_unique<etcd::contender>(through, name, std::string());
-        auto entered = co_await place->enter(options.ttl, etcd::due_after(options.wait_timeout));
+        auto entered = co_await place->enter(options.ttl, transport::clock::after(options.wait_timeout));
         if (!entered) co_return entered.error();
         co_return held_lock(etcd::contender::share(std::move(place)));
     };
@@ -37,11 +38,19 @@ void mutex::start_try_lock(origin from, std::string name, claim_options options,
     etcd::start_waiting<held_lock>(from, etcd::cancels::total, std::move(h), std::move(run));
 }
 
-asio::awaitable<void> mutex::run(std::function<asio::awaitable<void>(const held_lock&)> body) {
-    held_lock mine = co_await lock();
+namespace {
+
+using body_under_lock = std::function<asio::awaitable<void>(const held_lock&)>;
+
+asio::awaitable<void> run_under(mutex jobs, body_under_lock body) {
+    held_lock mine = co_await jobs.lock();
     co_await mine.protect(body(mine));
     co_await mine.unlock();
 }
+
+}  // namespace
+
+asio::awaitable<void> mutex::run(body_under_lock body) { return run_under(*this, std::move(body)); }
 
 void mutex::start_queue(origin from, std::string name, detail::erased_handler<std::vector<key_value>> h) {
     auto run = [name = std::move(name)](const view& through) -> asio::awaitable<result<std::vector<key_value>>> {

@@ -2,6 +2,7 @@
 
 #include "crypto/aead.hpp"
 #include "crypto/derivation_record.hpp"
+#include "crypto/envelope.hpp"
 #include "etcd/kv_calls.hpp"
 #include "etcd/start_call.hpp"
 #include "transport/offload.hpp"
@@ -111,6 +112,19 @@ asio::awaitable<result<secret>> key_of(const view& through, const std::shared_pt
     co_return key;
 }
 
+asio::awaitable<result<std::string>> id_of(const view& through, const std::shared_ptr<state>& s, const std::string& name) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::string id = name + '-';
+    const auto key = co_await key_of(through, s);
+    if (!key) co_return key.error();
+    for (const char c : crypto::check_of(*key).substr(0, 4)) {
+        id += digits[static_cast<unsigned char>(c) >> 4];
+        id += digits[static_cast<unsigned char>(c) & 15];
+    }
+    if (!crypto::is_key_id(id) || name.empty()) co_return error{errc::invalid_argument, wire::quote(name) + " as the name of a key"};
+    co_return id;
+}
+
 }  // namespace
 
 passphrase::passphrase(const client& c, std::string record, secret words, passphrase_options options) : facet(c) {
@@ -126,6 +140,11 @@ passphrase::passphrase(const client& c, std::string record, secret words, passph
 void passphrase::start_key(detail::call_origin from, std::shared_ptr<state> s, detail::erased_handler<secret> h) {
     auto body = [s = std::move(s)](const view& through) { return key_of(through, s); };
     etcd::start_waiting<secret>(from, etcd::cancels::terminal_only, std::move(h), std::move(body));
+}
+
+void passphrase::start_id(detail::call_origin from, std::shared_ptr<state> s, std::string name, detail::erased_handler<std::string> h) {
+    auto body = [s = std::move(s), name = std::move(name)](const view& through) { return id_of(through, s, name); };
+    etcd::start_waiting<std::string>(from, etcd::cancels::terminal_only, std::move(h), std::move(body));
 }
 
 }  // namespace dynconf

@@ -26,7 +26,7 @@ constexpr std::size_t largest_batch = 64;   // each item is a transaction within
 class turning {
 public:
     turning(view through, key_ring ring, key_provider ask, key_range range, rotation_options options, rotation_progress progress)
-        : through_(std::move(through)), keys_(asked_by(through_, std::move(ring), std::move(ask))), with_{keys_->keys(), {}, true},
+        : through_(std::move(through)), keys_(asked_by(through_, std::move(ring), std::move(ask))), with_(keys_->none_yet()),
           options_(std::move(options)), progress_(std::move(progress)), plan_(std::move(range), bounds_of(options_), [this](const std::string& key, const std::string& value) {
               return look(key, value);
           }) {}
@@ -65,9 +65,8 @@ private:
     }
 
     policy::stored_look look(const std::string& key, const std::string& value) const {
-        policy::stored_look seen = policy::look_at(with_.keys, options_, through_.keys().to_etcd(key), value);
-        if (const auto failed = with_.missing.find(seen.name); seen.why == errc::unknown_key_id && failed != with_.missing.end())
-            seen.why = failed->second;
+        policy::stored_look seen = policy::look_at(with_.keys(), options_, through_.keys().to_etcd(key), value);
+        if (seen.why == errc::unknown_key_id) seen.why = with_.why_without(seen.name).value_or(std::move(seen.why));
         return seen;
     }
 
@@ -77,8 +76,9 @@ private:
 
     /// Before the plan looks at values: the keys that they need. False when it was cancelled meanwhile.
     asio::awaitable<bool> have(std::set<std::string> ids) {
-        with_ = co_await keys_->at_hand(std::move(ids), clock::time_point::max());
-        co_return with_.complete;
+        with_ = keys_->none_yet();
+        keys_->want(with_, ids);
+        co_return co_await keys_->at_hand(with_, clock::time_point::max());
     }
     static error cancelled() { return {asio::error::operation_aborted, "rotation"}; }
 
@@ -160,7 +160,7 @@ private:
 
     const view through_;
     const std::shared_ptr<etcd::sealer> keys_;
-    etcd::sealer::opener with_;   // what the values read last are opened with
+    policy::wanted_keys with_;   // what the values read last are opened with
     const rotation_options options_;
     const rotation_progress progress_;
     rotation_plan plan_;

@@ -2,7 +2,6 @@
 
 #include "transport/deadline.hpp"
 #include "wire/overloaded.hpp"
-#include "wire/quote.hpp"
 #include "wire/requests.hpp"
 
 #include <boost/asio/cancellation_signal.hpp>
@@ -60,37 +59,40 @@ sealer::sealer(const strand& on, key_ring keys, sealing_options options)
 
 // The provider
 
-asio::awaitable<sealer::opener> sealer::at_hand(std::set<std::string> ids, clock::time_point due) {
-    opener out{keys_, {}, true};
-    std::erase_if(ids, [this](const std::string& id) { return keys_.has(id); });
-    if (!options_.provider || ids.empty()) co_return out;
-    for (;;) {
-        std::erase_if(ids, [&](const std::string& id) {
-            auto known = provided_.find(id, clock::now());
-            if (!known) return false;
-            if (*known) out.keys = out.keys.reading(id, std::move(**known));
-            else out.missing.emplace(id, known->error());
-            return true;
-        });
-        if (ids.empty()) co_return out;
-        if (clock::now() >= due || co_await transport::was_cancelled()) break;
-        for (const std::string& id : ids) ask(id);
-        co_await news_.wait(due);
+void sealer::want(policy::wanted_keys& keys, const std::set<std::string>& ids) {
+    if (!options_.provider) return;
+    for (const std::string& id : ids) {
+        if (!keys.is_new(id)) continue;
+        if (const auto known = provided_.find(id, clock::now())) keys.on_answer(id, *known);
+        else keys.ask_for(id);
     }
-    out.complete = false;
-    for (const std::string& id : ids) out.missing.emplace(id, error{errc::key_unavailable, wire::quote(id) + ": no time left to ask the provider"});
-    co_return out;
+}
+
+asio::awaitable<bool> sealer::at_hand(policy::wanted_keys& keys, clock::time_point due) {
+    struct among_those_who_wait {
+        among_those_who_wait(policy::key_questions& all, policy::wanted_keys& one) : questions(all), keys(one) { questions.join(keys); }
+        among_those_who_wait(const among_those_who_wait&) = delete;
+        among_those_who_wait& operator=(const among_those_who_wait&) = delete;
+        ~among_those_who_wait() { questions.leave(keys); }
+        policy::key_questions& questions;
+        policy::wanted_keys& keys;
+    };
+    const among_those_who_wait here(questions_, keys);
+    for (;;) {
+        if (keys.complete()) co_return true;
+        if (clock::now() >= due || co_await transport::was_cancelled()) co_return false;
+        while (const auto id = questions_.next()) ask(*id);
+        if (!keys.complete()) co_await news_.wait(due);
+    }
 }
 
 void sealer::ask(const std::string& id) {
-    if (!asked_.insert(id).second) return;
     const auto signal = std::make_shared<asio::cancellation_signal>();
     const auto self = shared_from_this();
-    // A provider that does not heed the signal is left to itself; an answer of it still counts.
+    // A provider that does not heed the signal is left to itself; a key that it gives in the end still counts.
     const auto limit = std::make_shared<transport::deadline>(strand_, [self, signal, id] {
-        self->provided_.on_failure(id, "no answer within " + std::to_string(self->options_.key_timeout.count()) + " ms", clock::now());
-        self->asked_.erase(id);
-        self->news_.notify_all();
+        self->questions_.ended(id);
+        self->answered(id, self->provided_.on_failure(id, "no answer within " + std::to_string(self->options_.key_timeout.count()) + " ms", clock::now()));
         signal->emit(asio::cancellation_type::terminal);
     });
     limit->expires_after(options_.key_timeout);
@@ -102,25 +104,26 @@ void sealer::ask(const std::string& id) {
     auto done = [self, id, limit, signal](const std::exception_ptr& thrown, std::optional<sealing_key> key) {
         const bool late = limit->expired();
         limit->disarm();
-        if (!late || key) self->answered(id, thrown, std::move(key));
+        if (!late) self->questions_.ended(id);
+        if (key) self->answered(id, self->provided_.on_key(id, std::move(*key)));
+        else if (late) return;
+        else if (thrown) self->answered(id, self->provided_.on_failure(id, to_error(thrown).message(), clock::now()));
+        else self->answered(id, self->provided_.on_absent(id, clock::now()));
     };
     asio::co_spawn(strand_, std::move(run), asio::bind_cancellation_slot(signal->slot(), std::move(done)));
 }
 
-void sealer::answered(const std::string& id, const std::exception_ptr& thrown, std::optional<sealing_key> key) {
-    asked_.erase(id);
-    if (key) provided_.on_key(id, std::move(*key));
-    else if (thrown) provided_.on_failure(id, to_error(thrown).message(), clock::now());
-    else provided_.on_absent(id, clock::now());
+void sealer::answered(const std::string& id, const result<sealing_key>& what) {
+    questions_.on_answer(id, what);
     news_.notify_all();
 }
 
 // Values
 
-void sealer::open(client_core& core, const values& what, const opener& with) {
+void sealer::open(client_core& core, const values& what, const policy::wanted_keys& with) {
     for (const values::item& item : what.all()) {
         key_value& kv = *item.kv;
-        auto value = with.keys.open(kv.key, kv.value);
+        auto value = with.keys().open(kv.key, kv.value);
         if (value) {
             kv.value = std::move(*value);
             continue;
@@ -130,8 +133,7 @@ void sealer::open(client_core& core, const values& what, const opener& with) {
             if (item.newest && options_.unsealed == unsealed_policy::migrate) migrate(core, kv);
             continue;
         }
-        if (const auto id = sealed_with(kv.value))
-            if (const auto at = with.missing.find(std::string(*id)); at != with.missing.end()) why = at->second;
+        if (const auto id = sealed_with(kv.value)) why = with.why_without(std::string(*id)).value_or(std::move(why));
         kv.value.clear();
         kv.unreadable = why.code;
         const std::string words = why.message();
@@ -141,9 +143,11 @@ void sealer::open(client_core& core, const values& what, const opener& with) {
 
 asio::awaitable<bool> sealer::open(client_core& core, values what, clock::time_point due) {
     if (what.all().empty()) co_return true;
-    const opener with = co_await at_hand(what.key_ids(), due);
-    open(core, what, with);
-    if (with.complete) co_return true;
+    policy::wanted_keys keys = none_yet();
+    want(keys, what.key_ids());
+    const bool complete = co_await at_hand(keys, due);
+    open(core, what, keys);
+    if (complete) co_return true;
     co_return !co_await transport::was_cancelled();
 }
 

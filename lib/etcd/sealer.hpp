@@ -5,11 +5,14 @@
 #include <dynconf/types.hpp>
 
 #include "etcd/client_core.hpp"
+#include "policy/key_questions.hpp"
 #include "policy/provided_keys.hpp"
+#include "policy/wanted_keys.hpp"
 #include "transport/condition.hpp"
 
+#include <algorithm>
+#include <cstddef>
 #include <deque>
-#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -50,29 +53,30 @@ class sealer : public std::enable_shared_from_this<sealer> {
 public:
     using clock = transport::clock;
 
+    /// Ids because of one answer, where no more of the provider's keys are kept.
+    static constexpr std::size_t most_asked_for = 256;
+
     /// std::invalid_argument for options that cannot work.
     sealer(const strand& on, key_ring keys, sealing_options options);
 
     /// To write with.
     const key_ring& keys() const noexcept { return keys_; }
 
-    /// The ring with what the provider has to add for an answer.
-    struct opener {
-        key_ring keys;
-        std::map<std::string, error> missing;   ///< Why there is none, by id.
-        bool complete = true;                   ///< False: `due` or a cancellation came before all answers.
-    };
-    /// Asks the provider for those that are not at hand. Returns early at `due` and when cancelled, with what is there by then.
-    asio::awaitable<opener> at_hand(std::set<std::string> ids, clock::time_point due);
+    /// To open one answer with: the ring, as long as no more is wanted.
+    policy::wanted_keys none_yet() const { return {keys_, std::max(most_asked_for, options_.max_provided_keys)}; }
+    /// These, too; without asking as far as they are at hand.
+    void want(policy::wanted_keys& keys, const std::set<std::string>& ids);
+    /// Asks the provider for the others. False: `due` or a cancellation came first; it may be called again, and goes on.
+    asio::awaitable<bool> at_hand(policy::wanted_keys& keys, clock::time_point due);
 
     /// Each value is what was sealed, or its item unreadable.
-    void open(client_core& core, const values& what, const opener& with);
-    /// Both. False when it was cancelled before all keys were at hand.
+    void open(client_core& core, const values& what, const policy::wanted_keys& with);
+    /// All of it. False when it was cancelled before all keys were at hand.
     asio::awaitable<bool> open(client_core& core, values what, clock::time_point due);
 
 private:
     void ask(const std::string& id);
-    void answered(const std::string& id, const std::exception_ptr& thrown, std::optional<sealing_key> key);
+    void answered(const std::string& id, const result<sealing_key>& what);
     /// Seals what is in the clear at etcd.
     void migrate(client_core& core, const key_value& kv);
     asio::awaitable<void> migrate_all(std::shared_ptr<client_core> core);
@@ -83,7 +87,7 @@ private:
     const key_ring keys_;
     const sealing_options options_;
     policy::provided_keys provided_;
-    std::set<std::string> asked_;   // ids; the provider has not answered yet
+    policy::key_questions questions_;
     transport::condition news_;
     std::deque<key_value> clear_;   // the first is under way
     std::set<std::string> clear_keys_;

@@ -4,6 +4,7 @@
 #include "etcd/start_call.hpp"
 #include "policy/key_past.hpp"
 #include "policy/range_walk.hpp"
+#include "policy/weight.hpp"
 #include "transport/await.hpp"
 #include "transport/clock.hpp"
 
@@ -42,6 +43,7 @@ asio::awaitable<result<search_response>> find_keys(const view& through, key_rang
     request.revision = options.revision;
     policy::range_walk walk(std::move(in), request, through.core().options().page_size);
     search_response out;
+    std::size_t bytes = 0;
     while (!walk.done()) {
         auto page = co_await etcd::range_once(through, walk.keys(), walk.options());
         if (!page) co_return page.error();
@@ -61,6 +63,8 @@ asio::awaitable<result<search_response>> find_keys(const view& through, key_rang
                 out.more = true;
                 co_return out;
             }
+            bytes += policy::weight(kv);
+            if (bytes > through.core().options().max_response_bytes) co_return error{errc::response_too_large, "search: all that matches"};
             out.kvs.push_back(std::move(kv));
         }
     }

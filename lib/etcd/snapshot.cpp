@@ -94,7 +94,6 @@ public:
         : core_(core), path_(std::move(path)), due_(due), disk_(core.executor()) {}
 
     asio::awaitable<result<dynconf::snapshot_response>> run() {
-        const std::size_t most_tries = core_.endpoint_count();
         unsigned refreshes = 0;
         for (std::size_t tries = 1;;) {
             dynconf::snapshot_response made;
@@ -107,8 +106,8 @@ public:
             if (policy::token_was_refused(why.code) && core_.has_credentials()) {
                 core_.token_refused(at.token);
                 if (++refreshes > most_refreshes) co_return why;
-            } else if (!policy::member_is_unfit(why.code) || tries++ >= most_tries) {
-                co_return why;
+            } else if (!policy::member_is_unfit(why.code) || tries++ >= core_.endpoint_count()) {
+                co_return why;   // counted only now: the records may have been looked up by the first try
             }
         }
     }
@@ -143,7 +142,9 @@ private:
         at.of_disk = false;
         snapshot_sink sink(core_.options().max_message_bytes);
         const std::string body = "{}";
-        auto opened = co_await core_.open_stream(snapshot_call(), body, sink);
+        call what = snapshot_call();
+        if (due_ != clock::time_point::max()) what.due = due_;
+        auto opened = co_await core_.open_stream(what, body, sink);
         if (!opened) co_return opened.error();
         at.endpoint = opened->endpoint;
         at.token = opened->token;

@@ -51,9 +51,9 @@ asio::awaitable<void> client_core::look_up(time_point due) {
     const policy::srv_names names(options_.discovery.srv, options_.discovery.srv_name);
     const std::string late = records_of(options_.discovery) + ": no answer in time";
     std::function<time_point()> until = [limit = std::min(clock::now() + options_.connect_timeout, due)] { return limit; };
-    std::function<result<policy::srv_found>()> work = [names, servers = name_servers_, secure = is_secure()] {
+    std::function<result<policy::srv_found>()> work = [names, servers = name_servers_, terms = policy::terms_of(options_, is_secure())] {
         const auto look_up = [&servers](const std::string& service) { return transport::look_up_srv(service, servers); };
-        return policy::find_srv(names, secure, look_up);
+        return policy::find_srv(names, terms, look_up);
     };
     auto found = co_await transport::offload<policy::srv_found>(strand_, health_changed_, std::move(work), std::move(until), late);
     if (co_await transport::was_cancelled()) co_return;
@@ -84,6 +84,15 @@ asio::awaitable<void> client_core::look_up(time_point due) {
 }
 
 result<void> client_core::take(const policy::srv_found& found) {
+    for (const policy::srv_record& r : found.foreign) {
+        const std::string why = "'" + r.target + "' " + std::string(policy::outside_of_domain);
+        log(log_level::warning, "srv_target_refused", why, {{"cause", why}});
+    }
+    if (const std::string protects = policy::terms_of(options_, false).protects; !found.secure && !protects.empty()) {
+        const std::string why = protects + " is set, and the records are of plain http: whoever answers to DNS queries may be sent the "
+                                "password (discovery.allow_plain)";
+        log(log_level::warning, "srv_plain", why, {{"cause", why}});
+    }
     std::vector<policy::srv_record> sorted = found.records;
     std::sort(sorted.begin(), sorted.end());
     if (sorted != records_ || found.secure != is_secure()) {   // else the places that were drawn are kept

@@ -31,8 +31,11 @@ txn stm_view::transaction() const {
     txn what;
     for (const auto& [key, content] : read_) what.if_(mod_revision_of(key) == (content ? content->mod_revision : 0));
     for (const auto& [key, w] : written_) {
-        if (revision_ != 0 && read_.find(key) == read_.end()) what.if_(mod_revision_of(key) < revision_ + 1);
-        what.then(w.value ? op::put(key, *w.value, w.options) : op::delete_range(key_range::key(key)));
+        const auto known = read_.find(key);
+        if (revision_ != 0 && known == read_.end()) what.if_(mod_revision_of(key) < revision_ + 1);
+        put_options how = w.options;
+        if (known != read_.end() && known->second && how.lease == 0) how.ignore_lease = true;   // it exists, as is compared
+        what.then(w.value ? op::put(key, *w.value, how) : op::delete_range(key_range::key(key)));
     }
     return what;
 }

@@ -6,6 +6,7 @@
 #include "etcd/sealer.hpp"
 #include "policy/key_space.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -37,12 +38,20 @@ public:
     /// When a call that begins now has to be done; none: by the client's own limits.
     std::optional<clock::time_point> due() const {
         if (due_ || !limit_) return due_;
-        return clock::now() + *limit_;
+        return clock::after(*limit_);
     }
+    /// The same, by the client's own limits where there are no others.
+    clock::time_point end() const { return due().value_or(clock::now() + core_->options().total_timeout); }
     /// The same for an operation that begins now, and as a whole takes no longer than a call may.
     view for_one_operation() const {
         view bounded = *this;
         bounded.due_ = due();
+        return bounded;
+    }
+    /// The same for calls that are of no use later than `then`, and together take no longer than one may.
+    view until(clock::time_point then) const {
+        view bounded = *this;
+        if (then != clock::time_point::max()) bounded.due_ = std::min(then, end());
         return bounded;
     }
 

@@ -21,7 +21,9 @@ wire::watch_create create_of(const watch_subscription& s, std::size_t place, boo
     const watch_options& o = s.options();
     wire::watch_create create{s.range()};
     create.watch_id = static_cast<std::int64_t>(place);
-    create.start_revision = s.resume();
+    // One before what is wanted, which the cursor passes over: at the very revision of a compaction etcd before 3.4.37 and 3.5.16
+    // serves a watch without the deletions of that revision. It refuses one from below.
+    create.start_revision = s.resume() > 1 ? s.resume() - 1 : s.resume();
     create.progress_notify = o.progress_notify;
     create.prev_kv = o.prev_kv;
     create.fragment = o.fragment || in_pieces;
@@ -145,7 +147,7 @@ void watch_hub::start_opening() {
     const auto now = clock::now();
     plan_.opening(now);
     std::vector<watch_subscription*> wanted;
-    std::vector<revision_t> starts;
+    std::vector<policy::watch_cursor> starts;
     std::vector<wire::watch_create> creates;
     auto retry_at = clock::time_point::max();
     for (watch_subscription* s : subscriptions_) {
@@ -155,11 +157,11 @@ void watch_hub::start_opening() {
         }
         creates.push_back(create_of(*s, wanted.size(), in_pieces_));
         wanted.push_back(s);
-        starts.push_back(s->resume());
+        starts.emplace_back(s->resume(), s->range());
     }
     if (retry_at != clock::time_point::max()) plan_.change(retry_at);
     if (wanted.empty()) return serve_nobody();
-    auto made = std::make_shared<link>(std::move(wanted), starts, core_.options());
+    auto made = std::make_shared<link>(std::move(wanted), std::move(starts), core_.options());
     made->in_pieces = std::exchange(in_pieces_, false);
     coming_ = made;
     opening_ = true;
@@ -263,7 +265,7 @@ void watch_hub::deliver(link& l, std::size_t which, policy::watch_cursor::step s
             forget(s);
         },
         [&](policy::watch_cursor::history_lost h) {
-            if (h.compact_revision == 0 || h.compact_revision > s.resume()) return s.on_history_lost(h.compact_revision);
+            if (h.compact_revision == 0 || h.compact_revision >= s.resume()) return s.on_history_lost(h.compact_revision);
             forget(l, which);   // the stream before has brought all that was compacted since this one was asked for
             plan_.change(clock::now() + std::chrono::milliseconds(100));   // whatever the server thinks, in no tight loop
             moved_.notify_all();

@@ -49,8 +49,8 @@ public:
 private:
     /// One stream with its watches.
     struct link {
-        link(std::vector<watch_subscription*> w, const std::vector<revision_t>& starts, const client_options& o)
-            : watches(std::move(w)), meaning(starts), sink(o.max_message_bytes), pace(o.request_timeout) {}
+        link(std::vector<watch_subscription*> w, std::vector<policy::watch_cursor> starts, const client_options& o)
+            : watches(std::move(w)), meaning(std::move(starts)), sink(o.max_message_bytes), pace(o.request_timeout) {}
 
         std::vector<watch_subscription*> watches;   // by their place in `meaning`; null: gone
         policy::watch_stream meaning;

@@ -33,6 +33,8 @@ asio::awaitable<void> watch_hub::probe() {
     if (with_looks) answer = *with_looks;
     else if (!co_await transport::was_cancelled()) answer = co_await probe_alone(member, key, began + limit);
     sharing_.ended(answer.has_value());
+    const bool outdated = serving_ && serving_->io.session && serving_->io.session->outdated();
+    if (outdated) plan_.change(clock::now());
     probing_ = false;
     moved_.notify_all();
     if (serving_ != asked && serving_ != nullptr && !answer) {   // it was about a stream that was replaced meanwhile
@@ -44,6 +46,8 @@ asio::awaitable<void> watch_hub::probe() {
         const std::string why = answer.error().message();
         core_.log(log_level::warning, "probe_failed", why, {{"cause", why}});
         plan_.probe_failed();
+        // With the certificates of now one side does not accept the other: what was opened with those before has to end.
+        if (outdated && serving_ == asked && policy::trust_was_refused(answer.error().code)) failed(asked, answer.error());
         co_return;
     }
     plan_.probe_answered();

@@ -1,6 +1,7 @@
 #include "etcd/watch_subscription.hpp"
 
 #include "etcd/watch_hub.hpp"
+#include "policy/weight.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -13,8 +14,7 @@ namespace {
 std::size_t weight(const std::vector<event>& events) noexcept {
     std::size_t bytes = 0;
     for (const event& e : events) {
-        bytes += sizeof(event) + e.kv.key.size() + e.kv.value.size();
-        if (e.prev_kv) bytes += e.prev_kv->key.size() + e.prev_kv->value.size();
+        bytes += policy::weight(e.kv) + (e.prev_kv ? policy::weight(*e.prev_kv) : sizeof e.prev_kv);
     }
     return bytes;
 }
@@ -35,12 +35,10 @@ asio::awaitable<std::optional<watch_subscription::step>> watch_subscription::nex
         core_->watches().add(*this);
     }
     for (;;) {
-        std::optional<sealer::opener> with;
-        if (sealer_) with = co_await keys_of_first(limit);
         // What waits for keys is left in the queue by who does not wait any longer.
-        const bool sealed = sealer_ && !with;
+        const bool sealed = sealer_ && !co_await keys_of_first(limit);
         if (!sealed)
-            if (auto ready = take(with ? &*with : nullptr)) co_return ready;
+            if (auto ready = take()) co_return ready;
         if (co_await transport::was_cancelled()) {
             step cancelled = interrupted{{asio::error::operation_aborted, "watch"}, std::chrono::milliseconds(0)};
             co_return std::optional<step>(std::move(cancelled));
@@ -50,27 +48,26 @@ asio::awaitable<std::optional<watch_subscription::step>> watch_subscription::nex
     }
 }
 
-/// What the first of the queue can be opened with; none: `limit` or a cancellation came first.
-asio::awaitable<std::optional<sealer::opener>> watch_subscription::keys_of_first(clock::time_point limit) {
-    for (;;) {
+/// Whether the first of the queue can be opened; false: `limit` or a cancellation came first.
+asio::awaitable<bool> watch_subscription::keys_of_first(clock::time_point limit) {
+    for (;;) {   // meanwhile the batch may grow
         auto* first = queue_.empty() ? nullptr : std::get_if<batch>(&queue_.front());
-        const std::set<std::string> wanted = first ? values(first->events).key_ids() : std::set<std::string>();
-        sealer::opener with = co_await sealer_->at_hand(wanted, limit);
-        if (!with.complete) co_return std::nullopt;
-        // Meanwhile the batch may have grown.
-        first = queue_.empty() ? nullptr : std::get_if<batch>(&queue_.front());
-        if (!first || values(first->events).key_ids() == wanted) co_return with;
+        if (!first) co_return true;
+        if (!keys_of_first_) keys_of_first_ = sealer_->none_yet();
+        sealer_->want(*keys_of_first_, values(first->events).key_ids());
+        if (keys_of_first_->complete()) co_return true;
+        if (!co_await sealer_->at_hand(*keys_of_first_, limit)) co_return false;
     }
 }
 
-std::optional<watch_subscription::step> watch_subscription::take(const sealer::opener* with) {
+std::optional<watch_subscription::step> watch_subscription::take() {
     std::optional<step> first;
     if (!queue_.empty()) {
         first = std::move(queue_.front());
         queue_.pop_front();
         if (auto* b = std::get_if<batch>(&*first)) {
             bytes_ -= weight(b->events);
-            if (with) sealer_->open(*core_, values(b->events), *with);
+            if (sealer_) sealer_->open(*core_, values(b->events), *std::exchange(keys_of_first_, std::nullopt));
             keys_.from_etcd(b->events);
         }
     } else if (probed_) {
@@ -90,6 +87,7 @@ void watch_subscription::push(step s) {
 
 void watch_subscription::restart(revision_t next) {
     queue_.clear();
+    keys_of_first_.reset();
     probed_.reset();
     bytes_ = 0;
     next_ = next;

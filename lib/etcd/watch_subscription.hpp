@@ -78,8 +78,8 @@ public:
     void on_probed(const response_header& header, clock::time_point sent, std::optional<policy::look> look = std::nullopt);
 
 private:
-    asio::awaitable<std::optional<sealer::opener>> keys_of_first(clock::time_point limit);
-    std::optional<step> take(const sealer::opener* with);
+    asio::awaitable<bool> keys_of_first(clock::time_point limit);
+    std::optional<step> take();
     void push(step s);
 
     std::shared_ptr<client_core> core_;
@@ -89,6 +89,7 @@ private:
     watch_options options_;
     transport::condition arrived_;
     std::deque<step> queue_;
+    std::optional<policy::wanted_keys> keys_of_first_;   // in queue_; a batch that is to be opened
     std::optional<look_request> look_along_;
     std::optional<probed> probed_;      // of any number the last; comes after what was queued
     std::size_t bytes_ = 0;             // of the events in queue_

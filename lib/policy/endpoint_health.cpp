@@ -1,6 +1,7 @@
 #include "policy/endpoint_health.hpp"
 
 #include <algorithm>
+#include <cassert>
 
 namespace dynconf::policy {
 
@@ -37,6 +38,7 @@ std::size_t endpoint_health::longest_untried() const noexcept {
 }
 
 std::size_t endpoint_health::choose() noexcept {
+    assert(!all_.empty());
     if (is_up(current_)) return current_;
     if (const auto up = first_up(false)) return current_ = *up;
     std::optional<std::size_t> up;

@@ -23,7 +23,8 @@ public:
 
     /// The current one while it is up. Else the first that is up, which then is the current one; one that only a probe
     /// says to be up comes after those that never failed, for what fails there may be what no probe sees. When none is up:
-    /// one that answered all the same (see `answered`), else the one that was tried the longest time ago. There is one.
+    /// one that answered all the same (see `answered`), else the one that was tried the longest time ago. Not before add()
+    /// where the count was none.
     std::size_t choose() noexcept;
     /// The next one in the order of preference that is up, going round: where to go on with what was too slow at `index`.
     /// That one itself where no other is up.

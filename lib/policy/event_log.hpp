@@ -13,6 +13,9 @@ class event_log {
 public:
     explicit event_log(log_sink sink) : sink_(std::move(sink)) {}
 
+    /// False: what is written is lost.
+    bool is_heard() const noexcept { return static_cast<bool>(sink_); }
+
     void write(log_level level, std::string_view event, std::string text, std::initializer_list<log_field> fields,
                log_limiter::time_point now) {
         if (!sink_) return;

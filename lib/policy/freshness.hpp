@@ -21,8 +21,8 @@ public:
     void forget() noexcept { ever_ = false; }
 
     time_point as_of() const noexcept { return as_of_; }
-    /// Not current any more by then.
-    time_point good_until() const noexcept { return ever_ ? as_of_ + max_ : time_point::min(); }
+    /// Not current any more by then; the epoch without a proof.
+    time_point good_until() const noexcept { return ever_ ? as_of_ + max_ : time_point{}; }
     /// When to say so, a little earlier: the bound must not pass before the words are out.
     time_point deadline() const noexcept { return ever_ ? as_of_ + max_ - max_ / 20 : time_point::min(); }
     bool holds(time_point now) const noexcept { return now < deadline(); }

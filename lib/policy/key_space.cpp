@@ -41,7 +41,7 @@ key_range key_space::to_etcd(const key_range& keys) const {
     if (keys.is_single_key()) return key_range::key(std::move(first));
     const key_range whole = key_range::prefix(prefix_);
     const bool endless = keys.range_end() == key_range::all().range_end();
-    return key_range::interval(std::move(first), endless ? whole.range_end() : prefix_ + keys.range_end());
+    return key_range::raw(std::move(first), endless ? whole.range_end() : prefix_ + keys.range_end());
 }
 
 std::vector<key_range> key_space::to_etcd(std::vector<key_range> ranges) const {
@@ -51,7 +51,7 @@ std::vector<key_range> key_space::to_etcd(std::vector<key_range> ranges) const {
 
 comparison key_space::to_etcd(comparison c) const {
     if (prefix_.empty() || c.absolute) return c;
-    const key_range keys = to_etcd(key_range::interval(std::move(c.key), std::move(c.range_end)));
+    const key_range keys = to_etcd(key_range::raw(std::move(c.key), std::move(c.range_end)));
     c.key = keys.lowest();
     c.range_end = keys.range_end();
     return c;

@@ -10,11 +10,13 @@ namespace dynconf {
 
 namespace {
 
-/// Calls `step(part)` for each part of a key, as long as it returns true.
+/// Calls `step(part)` for each part of a key, as long as it returns true. The last that there may be is all the rest, so that
+/// different keys are never of the same parts.
 template <class Step>
 void for_each_part(std::string_view key, char separator, Step step) {
-    for (std::size_t begin = 0;;) {
-        const std::size_t end = key.find(separator, begin);
+    std::size_t parts = 1;
+    for (std::size_t begin = 0;; ++parts) {
+        const std::size_t end = parts < key_tree::most_depth ? key.find(separator, begin) : std::string_view::npos;
         if (!step(key.substr(begin, end == std::string_view::npos ? end : end - begin)) || end == std::string_view::npos) return;
         begin = end + 1;
     }

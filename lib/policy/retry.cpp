@@ -94,6 +94,21 @@ bool will_not_heal(const error_code& code) noexcept {
     return !member_is_unfit(code) && !token_was_refused(code) && code != boost::asio::error::operation_aborted;
 }
 
+bool trust_was_refused(const error_code& code) noexcept {
+    if (code.category() != dynconf_category()) return false;
+    switch (static_cast<errc>(code.value())) {
+        case errc::certificate_expired:
+        case errc::certificate_not_yet_valid:
+        case errc::certificate_wrong_host:
+        case errc::certificate_self_signed:
+        case errc::unknown_authority:
+        case errc::certificate_refused:
+        case errc::client_certificate_required:
+        case errc::client_certificate_refused: return true;
+        default: return false;
+    }
+}
+
 bool needs_patience(const error_code& code) noexcept { return will_not_heal(code) || code == errc::gateway_disabled; }
 
 verdict decide(safety kind, stage how_far, const error_code& code) noexcept {

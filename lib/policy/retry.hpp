@@ -44,6 +44,9 @@ bool token_was_refused(const error_code& code) noexcept;
 /// Neither another member nor another token helps: somebody has to change something.
 bool will_not_heal(const error_code& code) noexcept;
 
+/// One side does not accept the other's certificate.
+bool trust_was_refused(const error_code& code) noexcept;
+
 /// Asking again soon is of no use. More than `will_not_heal`: an etcd without a gateway may have a neighbour with one.
 bool needs_patience(const error_code& code) noexcept;
 

@@ -28,7 +28,7 @@ txn rebuilt(const txn& what, Compare& compare, Operation& operation) {
 constexpr auto same = [](const auto& what) { return what; };
 
 key_range range_of(const comparison& c) {
-    return c.range_end.empty() ? key_range::key(c.key) : key_range::interval(c.key, c.range_end);
+    return key_range::raw(c.key, c.range_end);
 }
 
 bool holds(const comparison& c, const std::string& value) {

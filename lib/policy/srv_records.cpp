@@ -21,18 +21,40 @@ srv_names::srv_names(std::string in, const std::string& suffix) : domain(std::mo
     plain = service("etcd-client", suffix, domain);
 }
 
-result<srv_found> find_srv(const srv_names& of, bool secure_only,
+result<srv_found> find_srv(const srv_names& of, const srv_terms& terms,
                            const std::function<srv_answer(const std::string&)>& look_up) {
     std::string causes;
     for (const bool secure : {true, false}) {
-        if (!secure && secure_only) break;
+        if (!secure && terms.https_only) break;
         const std::string& name = secure ? of.secure : of.plain;
         srv_answer answer = look_up(name);
+        causes += (causes.empty() ? "" : "; ") + name + ": ";
+        if (!answer) {
+            causes += answer.error().detail;
+            break;
+        }
+        srv_found found;
+        found.secure = secure;
         // The root as a target says that the service is decidedly not available.
-        if (answer) std::erase_if(*answer, [](const srv_record& r) { return r.target.empty(); });
-        if (answer && !answer->empty()) return srv_found{secure, std::move(*answer)};
-        causes += (causes.empty() ? "" : "; ") + name + ": " + (answer ? "no such record" : answer.error().detail);
-        if (!answer) break;
+        std::remove_copy_if(answer->begin(), answer->end(), std::back_inserter(found.records),
+                            [](const srv_record& r) { return r.target.empty(); });
+        if (found.records.empty()) {
+            causes += "no such record";
+            continue;
+        }
+        if (!secure && !terms.protects.empty() && !terms.allow_plain) {
+            causes += "plain http only, which is not used where " + terms.protects + " is set; discovery.allow_plain takes it";
+            break;
+        }
+        if (secure && terms.in_domain) {
+            const auto foreign = std::stable_partition(found.records.begin(), found.records.end(),
+                                                       [&](const srv_record& r) { return is_in_domain(r.target, of.domain); });
+            found.foreign.assign(foreign, found.records.end());
+            found.records.erase(foreign, found.records.end());
+        }
+        if (!found.records.empty()) return found;
+        causes += "'" + found.foreign.front().target + "' " + std::string(outside_of_domain);
+        break;
     }
     return error{errc::discovery_failed, "SRV records of '" + of.domain + "': " + causes};
 }

@@ -3,10 +3,12 @@
 #include <dynconf/error.hpp>
 
 #include "policy/backoff.hpp"
+#include "policy/srv_terms.hpp"
 
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <vector>
 
@@ -40,13 +42,20 @@ struct srv_names {
 struct srv_found {
     bool secure = false;                ///< They are https.
     std::vector<srv_record> records;    ///< At least one.
+    std::vector<srv_record> foreign;    ///< Those that were left out, since they are outside of the domain.
 };
 
-/// The records of the secure service; those of the plain one where it is known that there is no secure one, and unless
-/// `secure_only`. No answer is not a no: else whoever can hold up one packet could have the password sent in plain text.
-/// errc::discovery_failed names the domain, the services and the causes. `look_up` is called once or twice.
-result<srv_found> find_srv(const srv_names& of, bool secure_only,
+/// The records of the secure service; those of the plain one where it is known that there is no secure one, and `terms` let
+/// it. No answer is not a no, and a no may be forged: else whoever can hold up or send one packet could have the password sent in
+/// plain text. errc::discovery_failed names the domain, the services, the causes and the option that would take what was found.
+/// `look_up` is called once or twice.
+result<srv_found> find_srv(const srv_names& of, const srv_terms& terms,
                            const std::function<srv_answer(const std::string& service)>& look_up);
+
+/// What is said of a target that was left out.
+inline constexpr std::string_view outside_of_domain =
+    "is outside of the domain, and any authority of the system's store may vouch for it; name your own in tls.ca_file, or set "
+    "discovery.allow_foreign_targets";
 
 /// In the order in which clients have to try them: the lowest priority first; within one, each place is drawn by weight.
 /// The order of `all` means nothing.

@@ -1,5 +1,6 @@
 #include "policy/watch_cursor.hpp"
 
+#include "policy/asked_for.hpp"
 #include "wire/classify.hpp"
 
 #include <algorithm>
@@ -31,6 +32,7 @@ watch_cursor::step watch_cursor::on(wire::watch_response message) {
 }
 
 watch_cursor::step watch_cursor::on_events(wire::watch_response message) {
+    if (auto why = not_asked_for(message.events, keys_)) return broken{std::move(*why)};
     std::vector<event> events = std::exchange(pending_, {});
     // At or below what was applied: a replay after a reconnect, or a member that restored a snapshot.
     std::copy_if(std::make_move_iterator(message.events.begin()), std::make_move_iterator(message.events.end()),

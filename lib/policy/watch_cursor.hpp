@@ -5,6 +5,7 @@
 
 #include "wire/messages.hpp"
 
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -21,8 +22,8 @@ public:
     struct broken { error why; };                             ///< The server ended this watch.
     using step = std::variant<nothing, confirmed, apply, alive, history_lost, broken>;
 
-    /// Watches from `next` on; 0: from whatever revision the first confirmation names.
-    explicit watch_cursor(revision_t next) noexcept : next_(next) {}
+    /// Watches these keys, by etcd's own names, from `next` on; 0: from whatever revision the first confirmation names.
+    watch_cursor(revision_t next, key_range keys = key_range::all()) : next_(next), keys_(std::move(keys)) {}
 
     /// Where another stream would have to go on. Moves only past whole revisions.
     revision_t next_revision() const noexcept { return next_; }
@@ -33,6 +34,7 @@ private:
     step on_events(wire::watch_response message);
 
     revision_t next_;
+    key_range keys_;
     std::vector<event> pending_;   // the incomplete last revision of a fragmented message
 };
 

@@ -3,6 +3,8 @@
 #include "policy/retry.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <cstdint>
 #include <utility>
 
 namespace dynconf::policy {
@@ -10,9 +12,9 @@ namespace dynconf::policy {
 watch_plan::watch_plan(const options& how, random_source random)
     : how_(how), random_(std::move(random)), backoff_(how.backoff, random_) {}
 
-/// 20 % more or less.
+/// 20 % more or less, and not nothing of a millisecond.
 std::chrono::milliseconds watch_plan::jittered(std::chrono::milliseconds d) const {
-    return std::chrono::milliseconds(static_cast<std::int64_t>(static_cast<double>(d.count()) * (0.8 + 0.4 * random_())));
+    return std::chrono::milliseconds(static_cast<std::int64_t>(std::ceil(static_cast<double>(d.count()) * (0.8 + 0.4 * random_()))));
 }
 
 watch_plan::time_point watch_plan::open_at() const noexcept {
@@ -56,7 +58,7 @@ void watch_plan::opened(time_point now, bool behind) noexcept {
     if (!serving_ || suspected_) probe_at_ = suspected_ ? now : now + how_.probe_every;
     serving_ = true;
     suspected_ = false;
-    rotate_at_ = now + jittered(how_.rotate_after);
+    rotate_at_ = how_.rotate_after.count() > 0 ? now + jittered(how_.rotate_after) : time_point::max();
     // etcd sends a watch its history at the next beat of a timer of 100 ms: replaced sooner and sooner, streams would be
     // confirmed and never deliver.
     not_replaced_before_ = behind ? now + std::chrono::milliseconds(150) : now;

@@ -17,7 +17,7 @@ public:
     using time_point = std::chrono::steady_clock::time_point;
     struct options {
         backoff_options backoff;
-        std::chrono::milliseconds rotate_after;
+        std::chrono::milliseconds rotate_after;   ///< Zero: never.
         std::chrono::milliseconds slow_retry;
         std::chrono::milliseconds probe_every;
         std::size_t endpoints;   ///< Until endpoints() says otherwise.

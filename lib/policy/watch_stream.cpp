@@ -4,9 +4,9 @@
 
 namespace dynconf::policy {
 
-watch_stream::watch_stream(const std::vector<revision_t>& starts) : alive_(starts.size()) {
+watch_stream::watch_stream(std::vector<watch_cursor> starts) : alive_(starts.size()) {
     watches_.reserve(starts.size());
-    for (const revision_t start : starts) watches_.push_back({watch_cursor(start)});
+    for (watch_cursor& start : starts) watches_.push_back({std::move(start)});
 }
 
 std::optional<watch_stream::item> watch_stream::on(wire::watch_response message) {
@@ -19,7 +19,7 @@ std::optional<watch_stream::item> watch_stream::on(wire::watch_response message)
 
     item out{which, w.cursor.on(std::move(message))};
     const auto* confirmed = std::get_if<watch_cursor::confirmed>(&out.step);
-    set_behind(w, confirmed && w.cursor.next_revision() <= confirmed->header.revision);
+    if (!std::holds_alternative<watch_cursor::nothing>(out.step)) set_behind(w, confirmed && w.cursor.next_revision() <= confirmed->header.revision);
     if (confirmed) w.confirmed = true;
     if (std::holds_alternative<watch_cursor::broken>(out.step) || std::holds_alternative<watch_cursor::history_lost>(out.step)) {
         w.ended = true;

@@ -13,8 +13,8 @@ namespace dynconf::policy {
 /// is their watch id as well: the first takes the id 0 that the server hands out, the others ask for theirs.
 class watch_stream {
 public:
-    /// Where each watch starts, in the order of the creates.
-    explicit watch_stream(const std::vector<revision_t>& starts);
+    /// Each watch from where it starts, in the order of the creates.
+    explicit watch_stream(std::vector<watch_cursor> starts);
 
     struct item {
         std::size_t watch;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "policy/longest_wait.hpp"
+
 #include <algorithm>
 #include <chrono>
 #include <optional>
@@ -22,7 +24,7 @@ public:
 
     /// At most one write in `every`; what was confirmed is written again each `renew` (zero: never).
     write_pacing(duration every, duration renew) noexcept
-        : every_(std::max(every, duration(0))), renew_(std::max(renew, duration(0))) {}
+        : every_(std::clamp(every, duration(0), longest_wait)), renew_(std::clamp(renew, duration(0), longest_wait)) {}
 
     /// The copy of `age` was read and need not be written.
     void loaded(time_point now, duration age) noexcept { written_ = now - age; }

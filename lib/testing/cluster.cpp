@@ -3,6 +3,7 @@
 #include "testing/refusal.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace dynconf::testing {
 namespace {
@@ -20,7 +21,7 @@ void check_urls(const std::vector<std::string>& urls) {
 cluster::cluster(cluster_options options) : store_(options.store), id_(options.id), state_(options.seed) {
     for (std::size_t i = 0; i < std::max<std::size_t>(options.members, 1); ++i) {
         const std::string n = std::to_string(i);
-        members_.push_back({.id = random() | std::uint64_t{1} << 63 >> (i % 2), .name = "n" + n,
+        members_.push_back({.id = new_member_id(i), .name = "n" + n,
             .peer_urls = {"http://127.0.0.1:2380" + n}, .client_urls = {"http://127.0.0.1:2379" + n}});
     }
     leader_ = members_.front().id;
@@ -33,6 +34,9 @@ std::uint64_t cluster::random() {
     z = (z ^ z >> 27) * 0x94d049bb133111eb;
     return z ^ z >> 31;
 }
+
+// Half of them are past 2^63, as real ones are.
+std::uint64_t cluster::new_member_id(std::size_t place) { return random() | std::uint64_t{1} << 63 >> (place % 2); }
 
 void cluster::changed() {
     for (listener* l : std::vector(listeners_)) l->on_commit();
@@ -101,14 +105,25 @@ bool cluster::is_full() const noexcept {
     return std::any_of(alarms_.begin(), alarms_.end(), [](const alarm& a) { return a.type == alarm_type::nospace; });
 }
 
-void cluster::restore(etcd_store older) {
-    store_ = std::move(older);
+void cluster::restore(cluster_backup older) {
+    store_ = std::move(older.store);
+    auth_ = std::move(older.auth);
+    alarms_ = std::move(older.alarms);
+    index_ = older.index;
     ++term_;
     for (listener* l : std::vector(listeners_)) l->on_replaced();
 }
 
-void cluster::restore(etcd_store older, std::uint64_t id) {
+void cluster::restore(cluster_backup older, std::uint64_t id) {
     id_ = id;
+    term_ = first_term - 1;
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+        const std::uint64_t was = std::exchange(members_[i].id, new_member_id(i));
+        if (leader_ == was) leader_ = members_[i].id;
+        for (alarm& a : older.alarms)
+            if (a.member == was) a.member = members_[i].id;
+        for (listener* l : std::vector(listeners_)) l->on_renamed(was, members_[i].id);
+    }
     restore(std::move(older));
 }
 

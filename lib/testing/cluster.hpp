@@ -25,6 +25,14 @@ struct alarm {
     friend bool operator==(const alarm&, const alarm&) = default;
 };
 
+/// What a backup of a cluster holds.
+struct cluster_backup {
+    etcd_store store;
+    auth_store auth;
+    std::vector<alarm> alarms;
+    std::uint64_t index = 8;   ///< Of the log: tokens name their place in it.
+};
+
 struct cluster_options {
     store_options store;
     std::size_t members = 1;
@@ -43,6 +51,8 @@ public:
         virtual void on_leader_lost() = 0;
         /// The store is another one: nothing that was begun on it goes on.
         virtual void on_replaced() = 0;
+        /// A member goes by another id.
+        virtual void on_renamed(std::uint64_t /*was*/, std::uint64_t /*is*/) {}
 
     protected:
         ~listener() = default;
@@ -82,10 +92,13 @@ public:
     bool disarm(alarm);
     bool is_full() const noexcept;
 
-    /// Everything goes back to what `older` has, as when a backup is restored: all streams end. With another `id` it is
-    /// another cluster, of which no token holds.
-    void restore(etcd_store older);
-    void restore(etcd_store older, std::uint64_t id);
+    cluster_backup back_up() const { return {store_, auth_, alarms_, index_}; }
+    /// Everything goes back to what `older` has: all streams end, and no token holds.
+    void restore(cluster_backup older);
+    /// The same under another id, as another cluster: its members have other ids too, and it begins with its first term.
+    void restore(cluster_backup older, std::uint64_t id);
+    /// Another cluster, with nothing in it.
+    void replace(std::uint64_t id) { restore({etcd_store(store_.options()), {}, {}}, id); }
 
     /// A new token for all members.
     std::string log_in(const std::string& user, time_point now);
@@ -95,10 +108,13 @@ public:
 
 private:
     std::uint64_t random();
+    std::uint64_t new_member_id(std::size_t place);
+
+    static constexpr std::uint64_t first_term = 2;
 
     etcd_store store_;
     auth_store auth_;
-    std::uint64_t id_, term_ = 2, index_ = 8, leader_ = 0;
+    std::uint64_t id_, term_ = first_term, index_ = 8, leader_ = 0;
     std::uint64_t state_;
     std::vector<member_info> members_;
     std::vector<alarm> alarms_;

@@ -18,7 +18,7 @@ namespace dynconf::testing {
 struct store_options {
     std::int64_t quota_bytes = std::int64_t{2} << 30;
     std::int64_t minimum_ttl = 2;        ///< Seconds; smaller ones are raised to it.
-    /// Whether a deletion at the very revision of a compaction can still be watched: 3.4 before 3.4.37 forgets it.
+    /// Whether a deletion at the very revision of a compaction can still be watched. Each gateway sets it by its version.
     bool keeps_last_tombstones = true;
 };
 
@@ -77,6 +77,8 @@ public:
     void defragment() noexcept { size_ = in_use_ + base_size; }
     std::int64_t size_in_use() const noexcept { return in_use_ + base_size; }
     void set_quota(std::int64_t bytes) noexcept { options_.quota_bytes = bytes; }
+    void keep_last_tombstones(bool keep) noexcept { options_.keeps_last_tombstones = keep; }
+    const store_options& options() const noexcept { return options_; }
 
     /// Every live key and value, as in a snapshot file of our own.
     std::string serialized() const;

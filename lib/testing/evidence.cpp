@@ -15,6 +15,10 @@ evidence::evidence(const history& h, belief observers) : first_(h.start.revision
             answered(*o.answer);
             told_at(revision_of(*o.answer), o.returned);
         }
+    for (const lull& l : h.lulls) {
+        reaches(l.revision);
+        told_at(l.revision, l.at);
+    }
     if (h.end) {
         reaches(h.end->revision);
         for (const key_value& kv : h.end->kvs) add(kv);

@@ -44,12 +44,6 @@ std::string_view http_words(unsigned status) {
     }
 }
 
-cluster_options of_version(const std::string& version) {
-    cluster_options o;
-    o.store.keeps_last_tombstones = server_profile(version).since(37, 16, 0);
-    return o;
-}
-
 refusal deadline_exceeded() { return {grpc_errc::deadline_exceeded, "context deadline exceeded"}; }
 
 }  // namespace
@@ -106,10 +100,11 @@ std::string stream_error(const server_profile& profile, const refusal& why) {
 
 gateway::gateway(const std::shared_ptr<testing::cluster>& c, std::uint64_t id, gateway_options options)
     : member_(std::make_shared<member>(c, id != 0 ? id : c->members().front().id, std::move(options))) {
+    cluster().store().keep_last_tombstones(member_->profile.since(37, 16, 0));
     cluster().attach(*this);
 }
 
-gateway::gateway(const gateway_options& options) : gateway(std::make_shared<testing::cluster>(of_version(options.server_version)), 0, options) {}
+gateway::gateway(const gateway_options& options) : gateway(std::make_shared<testing::cluster>(), 0, options) {}
 
 gateway::~gateway() {
     on_change = nullptr;
@@ -157,11 +152,12 @@ const gateway::route* gateway::find_route(std::string_view path) {
     return it == all.end() ? nullptr : &it->second;
 }
 
-reply gateway::error_reply(const refusal& why, bool of_stream) const {
+reply gateway::error_reply(const refusal& why, reply::writer by) const {
     const server_profile& p = member_->profile;
     reply out;
+    out.by = by;
     out.status = http_status(why.status(), p.precondition_412());
-    if (of_stream) {
+    if (by == reply::writer::stream) {
         out.body = stream_error(p, why);
         return out;
     }
@@ -174,6 +170,7 @@ reply gateway::error_reply(const refusal& why, bool of_stream) const {
     if (p.library() == server_profile::gateway::v1_6) json.small("code", code);
     json.close();
     out.body = json.take();
+    if (why.status() == grpc_errc::unauthenticated && p.is_v2()) out.headers.push_back("Www-Authenticate: " + why.words());
     return out;
 }
 
@@ -181,9 +178,12 @@ reply gateway::text_reply(unsigned status, std::string body) const {
     reply out;
     out.status = status;
     out.content_type = "text/plain; charset=utf-8";
+    out.headers.emplace_back("X-Content-Type-Options: nosniff");
     out.body = std::move(body);
     return out;
 }
+
+reply::writer gateway::refuses(const route* to) { return to && to->is_stream ? reply::writer::stream : reply::writer::server; }
 
 gateway::answer gateway::handle(const request& r, time_point now) {
     advance(now);
@@ -191,8 +191,7 @@ gateway::answer gateway::handle(const request& r, time_point now) {
     std::optional<refusal> after_commit;
     bool lost = false;
     if (const auto f = member_->faults.on_request(r.path)) {
-        const route* to = find_route(r.path);
-        if (const auto* no = std::get_if<fault::refuse>(&*f)) return error_reply(no->why, to && to->is_stream);
+        if (const auto* no = std::get_if<fault::refuse>(&*f)) return error_reply(no->why, refuses(find_route(r.path)));
         if (const auto* any = std::get_if<fault::answer>(&*f)) return any->what;
         if (std::holds_alternative<fault::lose_request>(*f)) {
             reply never;
@@ -205,7 +204,7 @@ gateway::answer gateway::handle(const request& r, time_point now) {
     }
     answer a = dispatch(r, now);
     if (auto* const s = std::get_if<std::unique_ptr<stream>>(&a)) {
-        if (after_commit) return error_reply(*after_commit, true);
+        if (after_commit) return error_reply(*after_commit, reply::writer::stream);
         if (!lost && delay.count() == 0) return a;
         if (!lost) {
             wakeups_.insert(now + delay);
@@ -219,7 +218,7 @@ gateway::answer gateway::handle(const request& r, time_point now) {
     whole->delay += delay;
     // etcd's own deadline for the call. What was to be done may be done all the same.
     if (r.timeout && whole->delay > *r.timeout) {
-        *whole = error_reply(deadline_exceeded());
+        *whole = error_reply(deadline_exceeded(), reply::writer::gateway);
         whole->delay = *r.timeout;
     }
     return a;
@@ -236,16 +235,18 @@ gateway::answer gateway::dispatch(const request& r, time_point now) {
     if (!to) return not_a_call(r, path);
     if (r.method != "POST") {
         if (!p.is_v2()) return text_reply(405, "Method Not Allowed\n");
-        return error_reply({grpc_errc::unimplemented, "Method Not Allowed"});
+        return error_reply({grpc_errc::unimplemented, "Method Not Allowed"}, reply::writer::gateway);
     }
     try {
         return to->handle ? serve(*to, r, now) : watch(r, now);
     } catch (const late_refusal& why) {
-        reply late = error_reply(why, to->is_stream);
+        reply late = error_reply(why, refuses(to));
         late.delay = why.delay();
         return late;
+    } catch (const unreadable& why) {
+        return error_reply(why, to->is_stream ? reply::writer::stream : reply::writer::gateway);
     } catch (const refusal& why) {
-        return error_reply(why, to->is_stream);
+        return error_reply(why, refuses(to));
     } catch (const no_answer&) {
         reply never;
         never.lost = true;
@@ -269,6 +270,7 @@ gateway::answer gateway::serve(const route& to, const request& r, time_point now
     }
     if (to.is_stream) return std::make_unique<said>(std::move(c.lines));
     reply out;
+    out.by = reply::writer::server;
     out.body = c.out.take();
     return out;
 }
@@ -295,7 +297,7 @@ gateway::answer gateway::watch(const request& r, time_point now) {
     } catch (const refusal& why) {
         // What is bad behind a good message is left unread, and nobody is told.
         if (first && member_->profile.is_v2()) return std::make_unique<silence>();
-        if (first) return error_reply({grpc_errc::unknown, why.words()});
+        if (first) return error_reply({grpc_errc::unknown, why.words()}, reply::writer::gateway);
     }
     session->look();
     return std::make_unique<handed_out>(watches_, std::move(session));
@@ -388,6 +390,10 @@ void gateway::on_replaced() {
     tokens_.clear();
     member_->held.reset();
     end_streams();
+}
+
+void gateway::on_renamed(std::uint64_t was, std::uint64_t is) {
+    if (member_->id == was) member_->id = is;
 }
 
 void gateway::tell_streams() {

@@ -39,6 +39,7 @@ public:
     testing::cluster& cluster() noexcept { return *member_->cluster; }
     std::shared_ptr<testing::cluster> shared_cluster() const noexcept { return member_->cluster; }
     std::uint64_t id() const noexcept { return member_->id; }
+    const server_profile& profile() const noexcept { return member_->profile; }
     testing::faults& faults() noexcept { return member_->faults; }
 
     /// Cut off from the other members: it learns nothing more, what needs a leader is refused, watches that ask for one end.
@@ -70,13 +71,15 @@ private:
     void on_token(const std::string& text, const identity& who, time_point now) override;
     void on_leader_lost() override;
     void on_replaced() override;
+    void on_renamed(std::uint64_t was, std::uint64_t is) override;
 
     static const route* find_route(std::string_view path);
+    static reply::writer refuses(const route* to);
     using answer = std::variant<reply, std::unique_ptr<stream>>;
     answer dispatch(const request& r, time_point now);
     answer serve(const route& to, const request& r, time_point now);
     answer watch(const request& r, time_point now);
-    reply error_reply(const refusal& why, bool of_stream = false) const;
+    reply error_reply(const refusal& why, reply::writer by = reply::writer::server) const;
     reply text_reply(unsigned status, std::string body) const;
     reply not_a_call(const request& r, std::string_view path) const;
     void tell_streams();

@@ -59,17 +59,24 @@ reply gateway::not_a_call(const request& r, std::string_view path) const {
         if (!member_->has_leader() && page != "/livez") ill = "RAFT NO LEADER";
         if (page != "/health") return text_reply(ill.empty() ? 200 : 503, ill.empty() ? "ok\n" : "[-]linearizable_read failed: " + ill + "\n");
         const std::string reason = p.is(5) ? R"(,"reason":")" + ill + '"' : "";
-        if (ill.empty()) return text_reply(200, R"({"health":"true")" + reason + "}");
+        if (ill.empty()) {
+            reply well = text_reply(200, R"({"health":"true")" + reason + "}");
+            well.headers.clear();
+            return well;
+        }
         return text_reply(503, R"({"health":"false")" + reason + "}\n");
     }
     if (r.method == "POST" && path.find("//") != std::string_view::npos) {
         reply moved = text_reply(301, {});
         moved.content_type.clear();
+        std::string to(path);
+        for (auto at = to.find("//"); at != std::string::npos; at = to.find("//")) to.erase(at, 1);
+        moved.headers = {"Location: " + to};
         return moved;
     }
     if (!path.starts_with("/v3/")) return text_reply(404, "404 page not found\n");
     if (!p.is_v2()) return text_reply(404, "Not Found\n");
-    return error_reply({grpc_errc::not_found, "Not Found"});
+    return error_reply({grpc_errc::not_found, "Not Found"}, reply::writer::gateway);
 }
 
 void gateway::print_members(json_out& out) const {

@@ -27,6 +27,10 @@ struct reply {
     std::string body;
     std::chrono::milliseconds delay{0};   ///< The answer is this long in coming.
     bool lost = false;   ///< It never comes. What was asked for may have been done all the same.
+    /// Of its head: by etcd's HTTP server or somebody else, by the gateway, by the gRPC server behind it, or that one's refusal
+    /// of a stream.
+    enum class writer { other, gateway, server, stream } by = writer::other;
+    std::vector<std::string> headers = {};   ///< Further ones, "Name: value".
 };
 
 /// What it answers in lines, one JSON object each, for as long as the client stays.

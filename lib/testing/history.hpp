@@ -2,6 +2,7 @@
 
 #include "testing/gateway_words.hpp"
 
+#include <dynconf/error.hpp>
 #include <dynconf/mirror.hpp>
 #include <dynconf/txn.hpp>
 #include <dynconf/types.hpp>
@@ -56,6 +57,17 @@ struct compaction {
     revision_t revision = 0;
 };
 
+/// Why an observer looks no more.
+enum class ending : std::uint8_t {
+    left,           ///< It went by itself, or nobody has recorded why.
+    history_lost,   ///< It was told that what comes next had been compacted.
+    refused,        ///< It was told that it may not look, or never can.
+    failed,         ///< Of something that ought not to end it.
+};
+
+/// What it is when a call to look on fails with that.
+ending ending_of(const error_code& why);
+
 /// One thing that an observer saw.
 struct sight {
     enum class kind : std::uint8_t {
@@ -75,7 +87,8 @@ struct sight {
     revision_t revision = 0;
     std::vector<event> events = {};
     std::vector<key_value> content = {};
-    mirror_step::reason why = mirror_step::reason::none;
+    mirror_step::reason why = mirror_step::reason::none;   ///< Of a resync.
+    ending end = ending::left;                              ///< Of `ended`.
 };
 
 /// One that follows keys: a watch, a mirror, a manager.
@@ -108,6 +121,12 @@ struct holding {
     std::optional<time_point> until;     ///< When it gave it up, or was told of the loss; none: never.
 };
 
+/// A moment at which nothing had changed for so long that everybody had had time to see it all.
+struct lull {
+    time_point at{};
+    revision_t revision = 0;             ///< etcd's.
+};
+
 /// A run on one store: where that is wiped or restored, another history begins. All that clients wrote to the keys of
 /// `operations` and of the observers is here; see `foreign_writers`.
 struct history {
@@ -117,6 +136,7 @@ struct history {
     std::vector<compaction> compactions;
     std::vector<observer> observers;
     std::vector<holding> holdings;
+    std::vector<lull> lulls;             ///< In order. What comes later covers up what was wrong there.
     /// Others use the store too, and leave alone the keys that this history is about.
     bool foreign_writers = false;
     /// Everything, read when all was over and everybody had time to see it: observers have to have it.

@@ -131,7 +131,7 @@ private:
 key_range range_of(object& o) {
     std::string key = o.bytes("key");
     if (!o.has_bytes("range_end")) return key_range::key(std::move(key));
-    return key_range::interval(std::move(key), o.bytes("range_end"));
+    return key_range::raw(std::move(key), o.bytes("range_end"));
 }
 
 key_value key_value_of(object& o) {
@@ -286,6 +286,7 @@ private:
         history_.ended = o.moment("at");
     }
     void compaction(object& o) { history_.compactions.push_back({o.moment("called"), o.number("revision")}); }
+    void lull(object& o) { history_.lulls.push_back({o.moment("at"), o.number("revision")}); }
     void call(object& o) {
         object what = o.inner("what");
         operation c{o.small_number("client"), op_of(what)};
@@ -342,13 +343,14 @@ private:
         s.revision = o.number_or_zero("revision");
         if (o.has("events")) o.each("events", [&](object& one) { s.events.push_back(event_of(one)); });
         s.content = key_values(o, "content");
-        s.why = o.word_or(mirror_step::reason::none, "why", reasons);
+        if (s.what == sight::kind::ended) s.end = o.word_or(ending::left, "why", endings);
+        else s.why = o.word_or(mirror_step::reason::none, "why", reasons);
         history_.observers[who->second].seen.push_back(std::move(s));
     }
     static known_state state(object& o) { return {o.number("revision"), key_values(o, "kvs")}; }
 
     inline static const std::map<std::string, void (reader::*)(object&)> lines_{{"start", &reader::start}, {"call", &reader::call},
-        {"lease", &reader::lease}, {"compaction", &reader::compaction},
+        {"lease", &reader::lease}, {"compaction", &reader::compaction}, {"lull", &reader::lull},
         {"holding", &reader::held}, {"observer", &reader::watcher}, {"sight", &reader::saw}, {"end", &reader::end}};
 
     history& history_;

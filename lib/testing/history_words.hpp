@@ -33,6 +33,8 @@ inline constexpr words<sight::kind, 8> sight_kinds{{{sight::kind::started, "star
 inline constexpr words<mirror_step::reason, 5> reasons{{{mirror_step::reason::none, "none"}, {mirror_step::reason::compacted, "compacted"},
     {mirror_step::reason::store_replaced, "store_replaced"}, {mirror_step::reason::repaired, "repaired"},
     {mirror_step::reason::key_missing, "key_missing"}}};
+inline constexpr words<ending, 4> endings{{{ending::left, "left"}, {ending::history_lost, "history_lost"}, {ending::refused, "refused"},
+    {ending::failed, "failed"}}};
 inline constexpr words<event::kind, 2> event_kinds{{{event::kind::put, "put"}, {event::kind::erase, "delete"}}};
 
 }  // namespace dynconf::testing::file_words

@@ -200,6 +200,7 @@ json of(const sight& s, const std::string& who) {
     if (!s.events.empty()) o["events"] = list(s.events);
     if (!s.content.empty()) o["content"] = list(s.content);
     if (s.why != mirror_step::reason::none) o["why"] = word(reasons, s.why);
+    if (s.end != ending::left) o["why"] = word(endings, s.end);
     return o;
 }
 
@@ -217,6 +218,7 @@ void write_history(std::ostream& out, const history& h) {
     for (const auto& l : h.leases) line(of(l));
     for (const auto& c : h.compactions) line({{"type", "compaction"}, {"called", moment(c.called)}, {"revision", c.revision}});
     for (const auto& c : h.holdings) line(of(c));
+    for (const auto& l : h.lulls) line({{"type", "lull"}, {"at", moment(l.at)}, {"revision", l.revision}});
     for (const auto& w : h.observers) {
         line(of(w));
         for (const sight& s : w.seen) line(of(s, w.name));

@@ -15,7 +15,6 @@
 namespace dynconf::testing {
 namespace {
 
-refusal bad_request(std::string words) { return {grpc_errc::invalid_argument, std::move(words)}; }
 
 std::string_view go_kind(const boost::json::value& v) {
     switch (v.kind()) {
@@ -71,8 +70,8 @@ const boost::json::value* json_in::find(std::string_view name) const {
 
 void json_in::mistyped(const boost::json::value& v, std::string_view wanted) const {
     if (profile_->is_v2())
-        throw bad_request("proto:\xc2\xa0(line 1:1): invalid value for " + std::string(wanted) + " type: " + boost::json::serialize(v));
-    throw bad_request("json: cannot unmarshal " + std::string(go_kind(v)) + " into Go value of type " + std::string(wanted));
+        throw unreadable("proto:\xc2\xa0(line 1:1): invalid value for " + std::string(wanted) + " type: " + boost::json::serialize(v));
+    throw unreadable("json: cannot unmarshal " + std::string(go_kind(v)) + " into Go value of type " + std::string(wanted));
 }
 
 const boost::json::object& json_in::object_of(const boost::json::value& v) const {
@@ -112,8 +111,8 @@ std::string json_in::bytes(std::string_view name) const {
     const bool standard = digits.size() % 4 == 0 && digits.find_first_of("-_") == std::string_view::npos;
     auto decoded = profile_->is_v2() || standard ? wire::from_base64(digits) : std::nullopt;
     if (decoded) return std::move(*decoded);
-    if (!profile_->is_v2()) throw bad_request("illegal base64 data at input byte 0");
-    throw bad_request("proto:\xc2\xa0(line 1:8): invalid value for bytes field " + std::string(name) + ": " + boost::json::serialize(*v));
+    if (!profile_->is_v2()) throw unreadable("illegal base64 data at input byte 0");
+    throw unreadable("proto:\xc2\xa0(line 1:8): invalid value for bytes field " + std::string(name) + ": " + boost::json::serialize(*v));
 }
 
 std::int64_t json_in::number(std::string_view name) const {
@@ -142,7 +141,7 @@ std::int32_t json_in::choice_of(const boost::json::value& v, std::span<const std
         const auto found = std::find(names.begin(), names.end(), std::string_view(*s));
         if (found != names.end()) return static_cast<std::int32_t>(found - names.begin());
         if (profile_->is_v2()) return 0;
-        throw bad_request("unknown value \"" + std::string(*s) + "\" for enum");
+        throw unreadable("unknown value \"" + std::string(*s) + "\" for enum");
     }
     std::int32_t n = 0;
     if (!parse_int(v, profile_->is_v2(), n)) mistyped(v, "int32");
@@ -171,7 +170,7 @@ std::size_t json_in::one_of(std::span<const std::string_view> names) const {
         if (!has(names[i])) continue;
         if (found == names.size()) found = i;
         else if (profile_->is_v2())
-            throw bad_request("proto:\xc2\xa0(line 1:1): error parsing \"" + std::string(names[i]) + "\", oneof is already set");
+            throw unreadable("proto:\xc2\xa0(line 1:1): error parsing \"" + std::string(names[i]) + "\", oneof is already set");
     }
     return found;
 }
@@ -194,13 +193,13 @@ boost::json::object first_message(std::string_view& body, const server_profile& 
     body.remove_prefix(std::min(used, body.size()));
     if (ec) {
         const std::string_view culprit = whole.substr(std::min(used, whole.size() - 1), 1);
-        throw bad_request("invalid character '" + std::string(culprit) + "' looking for beginning of value");
+        throw unreadable("invalid character '" + std::string(culprit) + "' looking for beginning of value");
     }
-    if (!parser.done()) throw bad_request("unexpected EOF");
+    if (!parser.done()) throw unreadable("unexpected EOF");
     boost::json::value v = parser.release();
     if (auto* o = v.if_object()) return std::move(*o);
-    if (profile.is_v2()) throw bad_request("proto:\xc2\xa0syntax error (line 1:1): unexpected token " + std::string(whole.substr(0, 1)));
-    throw bad_request("json: cannot unmarshal " + std::string(go_kind(v)) + " into Go value of type map[string]json.RawMessage");
+    if (profile.is_v2()) throw unreadable("proto:\xc2\xa0syntax error (line 1:1): unexpected token " + std::string(whole.substr(0, 1)));
+    throw unreadable("json: cannot unmarshal " + std::string(go_kind(v)) + " into Go value of type map[string]json.RawMessage");
 }
 
 }  // namespace dynconf::testing

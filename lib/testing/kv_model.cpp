@@ -36,7 +36,7 @@ bool fits(const comparison& c, const key_value& kv) {
 }
 
 key_range range_of(const comparison& c) {
-    return c.range_end.empty() ? key_range::key(c.key) : key_range::interval(c.key, c.range_end);
+    return key_range::raw(c.key, c.range_end);
 }
 
 bool passes(const range_options& o, const key_value& kv) {

@@ -37,7 +37,7 @@ public:
           profile(options.library ? server_profile(options.server_version, *options.library) : server_profile(options.server_version)) {}
 
     const std::shared_ptr<testing::cluster> cluster;
-    const std::uint64_t id;
+    std::uint64_t id;
     const gateway_options options;
     const server_profile profile;
     testing::faults faults;

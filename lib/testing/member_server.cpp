@@ -1,5 +1,6 @@
 #include "testing/member_server.hpp"
 
+#include "testing/http_text.hpp"
 #include "transport/clock.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -7,7 +8,6 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/status.hpp>
 #include <boost/beast/http/string_body.hpp>
 
 #include <algorithm>
@@ -44,7 +44,7 @@ std::optional<std::chrono::milliseconds> grpc_timeout(std::string_view text) {
     }
 }
 
-request in_words(http::request<http::string_body>& from) {
+request in_words(const http::request<http::string_body>& from) {
     const auto text = [](auto view) { return std::string(view.data(), view.size()); };
     request to;
     to.method = text(from.method_string());
@@ -52,28 +52,8 @@ request in_words(http::request<http::string_body>& from) {
     to.token = text(from["Authorization"]);
     to.require_leader = text(from["Grpc-Metadata-hasleader"]) == "true";
     to.timeout = grpc_timeout(text(from["Grpc-Timeout"]));
-    to.body = std::move(from.body());
+    to.body = from.body();
     return to;
-}
-
-std::string head_of(unsigned status, std::string_view type) {
-    const auto reason = http::obsolete_reason(static_cast<http::status>(status));
-    std::string head = "HTTP/1.1 " + std::to_string(status) + " " + std::string(reason.data(), reason.size());
-    return head.append("\r\nContent-Type: ").append(type).append("\r\n");
-}
-
-std::string whole(const reply& r, const exchange_fault& wrong) {
-    const std::string_view body = wrong.bad_json && r.status == 200 ? std::string_view(r.body).substr(0, r.body.size() / 2) : std::string_view(r.body);
-    const auto length = std::max<std::int64_t>(0, static_cast<std::int64_t>(body.size()) + wrong.wrong_length);
-    std::string text = head_of(r.status, r.content_type);
-    if (wrong.connection_close) text += "Connection: close\r\n";
-    return text.append("Content-Length: ").append(std::to_string(length)).append("\r\n\r\n").append(body);
-}
-
-std::string chunk(std::string_view line) {
-    char size[20];
-    const auto end = std::to_chars(size, size + sizeof size, line.size() + 1, 16).ptr;
-    return std::string(size, end).append("\r\n").append(line).append("\n\r\n");
 }
 
 }  // namespace
@@ -104,23 +84,44 @@ public:
     }
     void end(bool by_reset) noexcept { by_reset ? reset() : close(); }
 
-    /// A whole request; none: the connection has ended, or is no HTTP.
-    asio::awaitable<std::optional<http::request<http::string_body>>> read() {
+    /// A whole request, and what is to go wrong with it; none: the connection has ended, or is no HTTP.
+    struct asked {
+        request what;
+        exchange_fault wrong;
+        bool last = false;   ///< The client wants the connection to end with it.
+    };
+    asio::awaitable<std::optional<asked>> read() {
         http::request_parser<http::string_body> parser;
         parser.body_limit(std::uint64_t{64} << 20);
         parser.eager(true);
-        received_ = 0;
+        std::size_t received = 0;
+        std::optional<exchange_fault> wrong;   // once its head is known
+        std::optional<std::size_t> cut;
         for (;;) {
             boost::system::error_code ec;
             while (buffer_.size() != 0 && !parser.is_done()) {
                 const std::size_t taken = parser.put(buffer_.data(), ec);
                 buffer_.consume(taken);
-                received_ += taken;
+                received += taken;
                 if (ec) break;
             }
-            if (parser.is_done()) co_return parser.release();
             if (ec && ec != http::error::need_more) co_return std::nullopt;
-            auto [failed, n] = co_await what_.stream->read_some(buffer_.prepare(read_size));
+            if (!wrong && parser.is_header_done()) {
+                const request head = in_words(parser.get());
+                wrong = server_->plan ? server_->plan(head) : exchange_fault{};
+                const auto rest = parser.content_length_remaining();
+                if (wrong->cut_request && (rest ? *wrong->cut_request < received + *rest : !parser.is_done())) cut = wrong->cut_request;
+            }
+            if (cut && received >= *cut) {
+                server_->tell([&] { return label() + " cut within the request of " + in_words(parser.get()).path; });
+                end(wrong->reset);
+                co_return std::nullopt;
+            }
+            if (parser.is_done()) {
+                asked whole{in_words(parser.get()), *wrong, !parser.get().keep_alive()};
+                co_return whole;
+            }
+            auto [failed, n] = co_await what_.stream->read_some(buffer_.prepare(cut ? std::min(read_size, *cut - received) : read_size));
             buffer_.commit(n);
             if (failed || !open_) co_return std::nullopt;
             if (const auto d = server_->one_way(); d.count() > 0) co_await server_->sleep(d);
@@ -128,7 +129,6 @@ public:
             if (!open_) co_return std::nullopt;
         }
     }
-    std::size_t received() const noexcept { return received_; }
 
     /// False: the connection has ended. No more than `most` bytes of this answer get through, then it ends so.
     asio::awaitable<bool> write(std::string_view bytes) {
@@ -171,7 +171,6 @@ private:
     connection what_;
     std::size_t number_;
     boost::beast::flat_buffer buffer_;
-    std::size_t received_ = 0;
     bool open_ = true;
 };
 
@@ -238,17 +237,12 @@ asio::awaitable<void> member_server::serve_all(std::shared_ptr<link> on) {
     while (on->is_open()) {
         auto got = co_await on->read();
         if (!got) break;
-        const bool last = !got->keep_alive();
-        const request asked = in_words(*got);
-        exchange_fault wrong = plan ? plan(asked) : exchange_fault{};
-        wrong.connection_close |= last;
+        const request& asked = got->what;
+        exchange_fault& wrong = got->wrong;
+        if (came) came(asked);
+        wrong.connection_close |= got->last;
         on->cut_after = wrong.cut_answer;
         on->cut_by_reset = wrong.reset;
-        if (wrong.cut_request && *wrong.cut_request < on->received()) {
-            tell([&] { return on->label() + " cut within the request of " + asked.path; });
-            on->end(wrong.reset);
-            break;
-        }
         if (wrong.delay.count() > 0) co_await sleep(wrong.delay);
         while (paused_ && !closed_) co_await changed_.wait();
         if (closed_) break;
@@ -270,7 +264,7 @@ asio::awaitable<void> member_server::serve_all(std::shared_ptr<link> on) {
             break;
         }
         if (said.delay.count() > 0) co_await sleep(said.delay);
-        const std::string text = whole(said, wrong);
+        const std::string text = http_text(gateway_.profile(), said, wrong);
         if (!co_await on->write(text)) break;
         if (wrong.connection_close || wrong.wrong_length < 0) break;
     }
@@ -288,17 +282,18 @@ asio::awaitable<void> member_server::serve_stream(link& on, stream& lines, const
     const counted here(streams_);
     const auto over = std::make_shared<bool>(false);
     on.watch_for_end(over);
+    const server_profile& profile = gateway_.profile();
     bool begun = false;
     while (!*over && on.is_open() && !closed_) {
         std::string out;
         if (!paused_) {
             for (const std::string& line : lines.take(clock::now())) {
                 tell([&] { return on.label() + " sends " + line; });
-                out += chunk(wrong.bad_json ? std::string_view(line).substr(0, line.size() / 2) : std::string_view(line));
+                out += http_line(profile, wrong.bad_json ? std::string_view(line).substr(0, line.size() / 2) : std::string_view(line));
             }
-            if (lines.ended()) out += "0\r\n\r\n";
             // The head arrives together with the first message.
-            if (!out.empty() && !std::exchange(begun, true)) out = head_of(200, "application/json") + "Transfer-Encoding: chunked\r\n\r\n" + out;
+            if ((!out.empty() || lines.ended()) && !std::exchange(begun, true)) out = http_stream_head(profile, out.empty()) + out;
+            if (lines.ended()) out += "0\r\n\r\n";
         }
         if (out.empty()) {
             co_await stirred_.wait();

@@ -59,8 +59,10 @@ public:
     /// Ends all that goes on; nothing is served any more, and the gateway is not needed.
     void close();
 
-    /// Asked at each request what goes wrong with it.
+    /// Asked at each request, once its head is there, what goes wrong with it.
     std::function<exchange_fault(const request&)> plan;
+    /// Told of each request that came whole.
+    std::function<void(const request&)> came;
     /// Told what happens, in plain words.
     std::function<void(const std::string&)> trace;
 

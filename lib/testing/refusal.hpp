@@ -23,6 +23,12 @@ private:
     std::string words_;
 };
 
+/// The gateway's own: a request that it cannot read goes no further.
+class unreadable : public refusal {
+public:
+    explicit unreadable(std::string words) : refusal(grpc_errc::invalid_argument, std::move(words)) {}
+};
+
 /// As the gateways map it; 412 for a failed precondition was the habit of the oldest (`precondition_412`).
 unsigned http_status(grpc_errc status, bool precondition_412) noexcept;
 

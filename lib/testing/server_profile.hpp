@@ -21,6 +21,8 @@ public:
     bool is_v2() const noexcept { return library_ == gateway::v2; }
     /// protojson puts a space behind each comma, or does not, at random for each build; 3.5.30 and 3.7.1 as captured do.
     bool spaces() const noexcept { return spaces_; }
+    /// It tells the length of any answer; the others only of those up to 2 KB.
+    bool tells_length() const noexcept { return version_ == "3.5.16" && is_v2(); }
     bool precondition_412() const noexcept { return library_ == gateway::v1_6; }
     /// 3.minor or newer.
     bool is(unsigned minor) const noexcept { return minor_ >= minor; }

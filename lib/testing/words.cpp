@@ -47,7 +47,7 @@ const char* sign(comparison::relation r) {
 }
 
 std::string words(const comparison& c) {
-    const auto keys = c.range_end.empty() ? key_range::key(c.key) : key_range::interval(c.key, c.range_end);
+    const auto keys = key_range::raw(c.key, c.range_end);
     return std::string(word(c.what)) + " of " + shown(keys) + ' ' + sign(c.is) + ' '
         + (c.what == comparison::target::value ? shown(c.bytes) : std::to_string(c.number));
 }

@@ -33,6 +33,8 @@ public:
     virtual error explain(const boost::system::error_code& ec) const { return {ec, "plain http to a TLS port?"}; }
     /// Connected, and the peer has not begun to close. To be asked while idle, before a request goes out.
     virtual bool alive() noexcept = 0;
+    /// It was opened with certificates or keys in whose place others have come: for nothing new.
+    virtual bool outdated() const noexcept { return false; }
 
     asio::awaitable<std::tuple<boost::system::error_code, std::size_t>> read_some(asio::mutable_buffer to) {
         return asio::async_initiate<decltype(as_result), void(boost::system::error_code, std::size_t)>(

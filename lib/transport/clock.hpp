@@ -23,6 +23,12 @@ struct clock {
         if (const surroundings* const s = surroundings::current()) [[unlikely]] return s->now();
         return std::chrono::steady_clock::now();
     }
+
+    /// When what begins now and takes so long ends; a time that is past the clock's ends with the clock.
+    static time_point after(std::chrono::milliseconds d) noexcept {
+        const time_point begin = now();
+        return d < std::chrono::duration_cast<std::chrono::milliseconds>(time_point::max() - begin) ? begin + d : time_point::max();
+    }
 };
 
 /// A timer by that clock. A wait does not say whether it came to its end or was cancelled: whoever waits looks again.

@@ -9,6 +9,9 @@
 #include <boost/asio/local/stream_protocol.hpp>
 
 #include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -78,9 +81,7 @@ asio::awaitable<result<std::unique_ptr<byte_stream>>> socket_connector::connect_
         auto current = co_await tls_.current(within(connect_timeout_, due));
         if (!current) co_return current.error();
         tls = std::move(*current);
-        if (!verifies_)
-            log_.write(log_level::warning, "tls_not_verified",
-                       "anybody may answer in place of " + to.to_string() + ": insecure_skip_verify is set", {{"endpoint", to.to_string()}}, clock::now());
+        if (!verifies_) tell_of_no_verification(to);
     }
     auto addresses = co_await resolve(to, due);
     if (!addresses) co_return addresses.error();
@@ -110,6 +111,13 @@ asio::awaitable<result<std::unique_ptr<byte_stream>>> socket_connector::connect_
         judged = true;
     }
     co_return last;
+}
+
+void socket_connector::tell_of_no_verification(const endpoint& to) {
+    std::string words = "anybody may answer in place of " + to.to_string() + ": insecure_skip_verify is set";
+    static std::atomic<bool> told = false;   // of the whole process
+    if (!log_.is_heard() && !told.exchange(true)) std::fputs(("dynconf: warning: " + words + '\n').c_str(), stderr);
+    log_.write(log_level::warning, "tls_not_verified", std::move(words), {{"endpoint", to.to_string()}}, clock::now());
 }
 
 asio::awaitable<result<std::unique_ptr<byte_stream>>> socket_connector::connect_unix(const endpoint& to) {

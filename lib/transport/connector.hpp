@@ -22,6 +22,8 @@ public:
 
     /// Each step has its own timeout; `due` ends them all.
     virtual asio::awaitable<result<std::unique_ptr<byte_stream>>> connect(endpoint to, time_point due) = 0;
+    /// To be awaited before a TLS connection is used again: looks now and then whether it is outdated.
+    virtual asio::awaitable<void> look_after_open(time_point) { co_return; }
 };
 
 /// The system's connections, or those of the simulation.
@@ -33,11 +35,14 @@ public:
     socket_connector(asio::any_io_executor executor, const client_options& options);
 
     asio::awaitable<result<std::unique_ptr<byte_stream>>> connect(endpoint to, time_point due) override;
+    asio::awaitable<void> look_after_open(time_point due) override { return tls_.look_after_open(due); }
 
 private:
     asio::awaitable<result<std::unique_ptr<byte_stream>>> connect_tcp(const endpoint& to, time_point due);
     asio::awaitable<result<std::unique_ptr<byte_stream>>> connect_unix(const endpoint& to);
     asio::awaitable<result<std::vector<asio::ip::tcp::endpoint>>> resolve(const endpoint& to, time_point due);
+    /// Also where there is no log: nobody must switch it off without being told.
+    void tell_of_no_verification(const endpoint& to);
 
     asio::any_io_executor executor_;
     std::chrono::milliseconds connect_timeout_;

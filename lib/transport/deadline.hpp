@@ -4,6 +4,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 
@@ -28,7 +29,7 @@ public:
             s->on_expiry();
         });
     }
-    void expires_after(clock::duration d) { expires_at(clock::now() + d); }
+    void expires_after(std::chrono::milliseconds d) { expires_at(clock::after(d)); }
 
     void disarm() {
         ++state_->turn;

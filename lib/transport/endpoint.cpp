@@ -1,6 +1,6 @@
 #include <dynconf/endpoint.hpp>
 
-#include "wire/quote.hpp"
+#include "transport/shown_url.hpp"
 
 #include <boost/asio/ip/address.hpp>
 
@@ -20,16 +20,8 @@ std::string_view trimmed(std::string_view s) {
     return s;
 }
 
-/// Quotes `text` without a user part, which may hold a password.
 error refused(std::string_view text, const std::string& why) {
-    std::string shown(text);
-    if (const auto at = shown.rfind('@'); at != std::string::npos) {
-        std::size_t start = 0;
-        for (const std::string_view scheme : {"http://", "https://", "unix://"})
-            if (text.starts_with(scheme) && scheme.size() <= at) start = scheme.size();
-        shown.replace(start, at - start, "...");
-    }
-    return {errc::invalid_endpoint, "'" + wire::quote(shown) + "': " + why};
+    return {errc::invalid_endpoint, "'" + transport::shown_url(text) + "': " + why};
 }
 
 bool is_host_name(std::string_view s) {

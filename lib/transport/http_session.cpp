@@ -1,6 +1,7 @@
 #include "transport/http_session.hpp"
 
 #include "transport/deadline.hpp"
+#include "transport/shown_url.hpp"
 #include "transport/socket_stream.hpp"
 #include "transport/wiping_allocator.hpp"
 #include "wire/quote.hpp"
@@ -109,7 +110,7 @@ struct http_session::impl {
             return error{errc::malformed_response, "the answer is encoded ('" + wire::quote(encoding) + "'), which was not asked for"};
         const std::string_view location = head[http::field::location];
         if (head.result_int() / 100 == 3 && !location.empty())
-            return error{errc::unexpected_status, "HTTP " + std::to_string(head.result_int()) + " sends elsewhere, to '" + wire::quote(location)
+            return error{errc::unexpected_status, "HTTP " + std::to_string(head.result_int()) + " sends elsewhere, to '" + shown_url(location)
                                                       + "'; that is not followed"};
         return {};
     }
@@ -218,8 +219,10 @@ void http_session::no_deadline() { impl_->limit.disarm(); }
 bool http_session::request_left() const noexcept { return impl_->request_left; }
 
 bool http_session::reusable() noexcept {
-    return impl_->idle && !impl_->broken && impl_->stream->alive();
+    return impl_->idle && !impl_->broken && !outdated() && impl_->stream->alive();
 }
+
+bool http_session::outdated() const noexcept { return impl_->stream->outdated(); }
 
 void http_session::close() noexcept {
     impl_->limit.disarm();

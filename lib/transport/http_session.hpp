@@ -41,8 +41,10 @@ public:
 
     /// At least one byte of the current request was handed to the network.
     bool request_left() const noexcept;
-    /// Idle, kept alive by both sides, and the peer has not begun to close.
+    /// Idle, kept alive by both sides, not outdated, and the peer has not begun to close.
     bool reusable() noexcept;
+    /// See `byte_stream::outdated`.
+    bool outdated() const noexcept;
     void close() noexcept;
 
 private:

@@ -7,9 +7,7 @@ namespace dynconf::transport {
 session_pool::session_pool(asio::any_io_executor executor, const std::shared_ptr<connector>& connect, endpoint to,
                            const client_options& options)
     : executor_(std::move(executor)), connector_(connect), to_(std::move(to)), max_connections_(options.max_connections),
-      idle_timeout_(options.idle_timeout), freed_(executor_) {
-    idle_.reserve(max_connections_);   // give_back must not fail
-}
+      idle_timeout_(options.idle_timeout), freed_(executor_) {}
 
 std::unique_ptr<http_session> session_pool::take_idle() {
     const auto now = clock::now();
@@ -28,7 +26,11 @@ asio::awaitable<result<std::unique_ptr<http_session>>> session_pool::connect(clo
     co_return std::make_unique<http_session>(std::move(*stream), executor_);
 }
 
-asio::awaitable<result<session_pool::lease>> session_pool::acquire(clock::time_point due) {
+asio::awaitable<result<session_pool::lease>> session_pool::place(clock::time_point due) {
+    if (to_.uses_tls() && !idle_.empty()) {
+        co_await connector_->look_after_open(due);
+        if (co_await was_cancelled()) co_return error{asio::error::operation_aborted, {}};
+    }
     // Who comes while others wait gets in line behind them, also behind one that was woken and has not run yet.
     for (bool in_line = freed_.has_waiters(); in_line || at_work_ >= max_connections_; in_line = false) {
         co_await freed_.wait(due);
@@ -38,16 +40,19 @@ asio::awaitable<result<session_pool::lease>> session_pool::acquire(clock::time_p
         if (cancelled) co_return error{asio::error::operation_aborted, {}};
         co_return error{errc::deadline_exceeded, "all " + std::to_string(max_connections_) + " connections stayed busy"};
     }
+    if (const std::size_t all = idle_.size() + at_work_ + 1; idle_.capacity() < all) idle_.reserve(2 * all);   // give_back must not fail
     // Counted before connecting, through a lease that ends on every path out of here.
     ++at_work_;
     wake_next();   // more than one place may have come free
-    lease taken(shared_from_this(), take_idle());
-    if (!taken.session_) {
-        auto made = co_await connect(due);
-        if (!made) co_return made.error();
-        taken.session_ = std::move(*made);
-    }
-    co_return std::move(taken);
+    co_return lease(shared_from_this(), take_idle());
+}
+
+asio::awaitable<result<void>> session_pool::connect(lease& taken, clock::time_point due) {
+    if (taken.session_) co_return result<void>();
+    auto made = co_await connect(due);
+    if (!made) co_return made.error();
+    taken.session_ = std::move(*made);
+    co_return result<void>();
 }
 
 void session_pool::give_back(std::unique_ptr<http_session> session) noexcept {

@@ -43,8 +43,11 @@ public:
     session_pool(asio::any_io_executor executor, const std::shared_ptr<connector>& connect, endpoint to,
                  const client_options& options);
 
-    /// An idle session, or a new one, or the next that comes free; the wait ends at `due`.
-    asio::awaitable<result<lease>> acquire(std::chrono::steady_clock::time_point due);
+    /// A place among those at work, with an idle session if there is one; waits for the next that comes free, until `due`.
+    /// That there is none is the fault of this side, and says nothing about the endpoint.
+    asio::awaitable<result<lease>> place(std::chrono::steady_clock::time_point due);
+    /// A new session for a place that has none.
+    asio::awaitable<result<void>> connect(lease& taken, std::chrono::steady_clock::time_point due);
     /// A session of its own, outside the pool and its limit: for streams.
     asio::awaitable<result<std::unique_ptr<http_session>>> connect(std::chrono::steady_clock::time_point due);
 

@@ -5,6 +5,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -59,10 +60,20 @@ bool is_end(const boost::system::error_code& ec) noexcept {
         || ec == asio::ssl::error::stream_truncated;
 }
 
+namespace {
+
+/// The end of what the peer sends has arrived, though something may be left to read before it.
+bool has_hung_up(int native_socket) noexcept {
+    pollfd asked{native_socket, POLLRDHUP, 0};
+    return ::poll(&asked, 1, 0) > 0;
+}
+
+}  // namespace
+
 bool peer_is_there(int native_socket, bool quiet) noexcept {
     char byte;
     const auto n = ::recv(native_socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    if (n > 0) return !quiet;
+    if (n > 0) return !quiet && !has_hung_up(native_socket);
     return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
 }
 

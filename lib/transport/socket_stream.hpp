@@ -15,7 +15,7 @@ void tune(asio::ip::tcp::socket& socket) noexcept;
 /// The peer has ended the connection, in whatever way.
 bool is_end(const boost::system::error_code& ec) noexcept;
 
-/// Nothing to read but an end or a fault means that the peer is gone. `quiet`: bytes out of turn count as a fault.
+/// An end or a fault to read, now or behind other bytes, means that the peer is gone. `quiet`: bytes out of turn do so, too.
 bool peer_is_there(int native_socket, bool quiet) noexcept;
 
 std::unique_ptr<byte_stream> make_stream(asio::ip::tcp::socket socket);

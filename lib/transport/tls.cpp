@@ -31,8 +31,9 @@ namespace {
 
 class tls_stream final : public byte_stream {
 public:
-    tls_stream(asio::ip::tcp::socket socket, ssl::context& context)
-        : stream_(std::move(socket), context), shown_(SSL_CTX_get0_certificate(context.native_handle()) != nullptr) {
+    tls_stream(asio::ip::tcp::socket socket, ssl::context& context, std::shared_ptr<const bool> outdated)
+        : stream_(std::move(socket), context), shown_(SSL_CTX_get0_certificate(context.native_handle()) != nullptr),
+          outdated_(std::move(outdated)) {
         const auto note = [](SSL*, void* asked) {
             *static_cast<bool*>(asked) = true;
             return 1;
@@ -43,7 +44,10 @@ public:
     ssl::stream<asio::ip::tcp::socket>& stream() noexcept { return stream_; }
     SSL* native() noexcept { return stream_.native_handle(); }
 
-    void async_read_some(asio::mutable_buffer to, handler h) override { stream_.async_read_some(to, std::move(h)); }
+    void async_read_some(asio::mutable_buffer to, handler h) override {
+        read_ = true;
+        stream_.async_read_some(to, std::move(h));
+    }
     void async_write_some(asio::const_buffer from, handler h) override {
         const auto slot = asio::get_associated_cancellation_slot(h);
         const auto executor = asio::get_associated_executor(h, stream_.get_executor());
@@ -58,9 +62,10 @@ public:
         stream_.lowest_layer().close(ignored);
     }
     bool alive() noexcept override {
-        // Session tickets may wait to be read: bytes are no fault here.
-        return stream_.lowest_layer().is_open() && peer_is_there(stream_.lowest_layer().native_handle(), false);
+        // Session tickets may wait to be read before the first answer; behind it, what comes is a farewell.
+        return stream_.lowest_layer().is_open() && peer_is_there(stream_.lowest_layer().native_handle(), read_);
     }
+    bool outdated() const noexcept override { return *outdated_; }
     error explain(const error_code& ec) const override {
         if (const auto code = code_of_alert(ec, asked_, shown_)) return {*code, ec.message()};
         // The alert may be lost where the server resets the connection behind it.
@@ -82,7 +87,9 @@ private:
     ssl::stream<asio::ip::tcp::socket> stream_;
     std::array<char, 64> unwanted_{};
     bool asked_ = false;   // the server, for a certificate
+    bool read_ = false;    // an answer
     const bool shown_;
+    const std::shared_ptr<const bool> outdated_;   // the context's
 };
 
 error handshake_error(tls_stream& stream, const error_code& ec, const std::string& host, bool verifies) {
@@ -98,6 +105,14 @@ error handshake_error(tls_stream& stream, const error_code& ec, const std::strin
     if (ec.category() == asio::error::get_ssl_category() && ERR_GET_REASON(static_cast<unsigned long>(ec.value())) == SSL_R_WRONG_VERSION_NUMBER)
         return {errc::protocol_mismatch, "the answer to the TLS handshake is not TLS (https to a plain port?)"};
     return {ec, with};
+}
+
+/// As certificates and SNI have it (RFC 6066): without the root's dot, and without the zone of an address, which is of this
+/// machine alone.
+std::string as_certified(std::string host) {
+    if (const auto zone = host.find('%'); zone != std::string::npos) host.erase(zone);
+    if (host.size() > 1 && host.back() == '.') host.pop_back();
+    return host;
 }
 
 /// SNI, and that the server's certificate has to name `host`. OpenSSL's own check: unlike one in a callback it says what does
@@ -131,10 +146,13 @@ struct tls_context::impl {
     ssl::context context{ssl::context::tls_client};
     std::string server_name;
     bool verifies = true;
+    const std::shared_ptr<bool> outdated = std::make_shared<bool>(false);
 };
 
 tls_context::tls_context(std::unique_ptr<impl> i) : impl_(std::move(i)) {}
 tls_context::~tls_context() = default;
+
+void tls_context::replaced() noexcept { *impl_->outdated = true; }
 
 result<std::shared_ptr<tls_context>> tls_context::make(const tls_options& options) {
     ERR_clear_error();
@@ -157,9 +175,9 @@ result<std::shared_ptr<tls_context>> tls_context::make(const tls_options& option
 asio::awaitable<result<std::unique_ptr<byte_stream>>> tls_context::handshake(asio::ip::tcp::socket socket, std::string host,
                                                                              std::chrono::steady_clock::time_point due) {
     const bool verifies = impl_->verifies;
-    if (!impl_->server_name.empty()) host = impl_->server_name;
-    auto stream = std::make_unique<tls_stream>(std::move(socket), impl_->context);
-    if (!expect_host(stream->native(), host))
+    host = as_certified(impl_->server_name.empty() ? std::move(host) : impl_->server_name);
+    auto stream = std::make_unique<tls_stream>(std::move(socket), impl_->context, impl_->outdated);
+    if (!expect_host(stream->native(), host) && verifies)
         co_return error{errc::invalid_endpoint, "TLS cannot verify the host '" + host + "'"};
 
     deadline limit(stream->stream().get_executor(), [&stream] { stream->close(); });

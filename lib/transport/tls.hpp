@@ -27,6 +27,9 @@ public:
     asio::awaitable<result<std::unique_ptr<byte_stream>>> handshake(asio::ip::tcp::socket socket, std::string host,
                                                                     std::chrono::steady_clock::time_point due);
 
+    /// Another context has come in its place: what it has connected is outdated from now on.
+    void replaced() noexcept;
+
     struct impl;
     explicit tls_context(std::unique_ptr<impl>);
     ~tls_context();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <openssl/bio.h>
+#include <openssl/decoder.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/pkcs12.h>
@@ -20,6 +21,7 @@ struct freed_by {
 using bio_handle = std::unique_ptr<BIO, freed_by<BIO_free>>;
 using x509_handle = std::unique_ptr<X509, freed_by<X509_free>>;
 using key_handle = std::unique_ptr<EVP_PKEY, freed_by<EVP_PKEY_free>>;
+using decoder_handle = std::unique_ptr<OSSL_DECODER_CTX, freed_by<OSSL_DECODER_CTX_free>>;
 using pkcs12_handle = std::unique_ptr<PKCS12, freed_by<PKCS12_free>>;
 
 inline void free_chain(STACK_OF(X509)* chain) noexcept { sk_X509_pop_free(chain, X509_free); }

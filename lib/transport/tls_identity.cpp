@@ -112,17 +112,32 @@ result<void> take_certificates(identity& into, const material& from) {
     return {};
 }
 
+EVP_PKEY* key_from_der(const secret& content, password& p) {
+    EVP_PKEY* key = nullptr;
+    const decoder_handle decoder(OSSL_DECODER_CTX_new_for_pkey(&key, "DER", nullptr, nullptr, EVP_PKEY_KEYPAIR, nullptr, nullptr));
+    if (!decoder || OSSL_DECODER_CTX_set_pem_password_cb(decoder.get(), give_password, &p) != 1) return nullptr;
+    const std::string_view text = content.reveal();
+    const auto* data = reinterpret_cast<const unsigned char*>(text.data());
+    std::size_t size = text.size();
+    return OSSL_DECODER_from_data(decoder.get(), &data, &size) == 1 ? key : nullptr;
+}
+
 result<void> take_key(identity& into, const material& from, const secret& given, const tls_options& options) {
-    const bio_handle in = read_from(from.content.reveal());
     password p{given};
-    into.key.reset(PEM_read_bio_PrivateKey(in.get(), nullptr, give_password, &p));
+    const bool pem = is_pem(from.content);
+    if (pem) {
+        const bio_handle in = read_from(from.content.reveal());
+        into.key.reset(PEM_read_bio_PrivateKey(in.get(), nullptr, give_password, &p));
+    } else {
+        into.key.reset(key_from_der(from.content, p));
+    }
     if (into.key) {
         ERR_clear_error();   // of the forms that it was not
         return {};
     }
     const std::string why = openssl_reason();
     if (p.asked) return wrong_password(from.name, given, options);
-    return error{errc::unreadable_key, from.name + ": " + why};
+    return error{errc::unreadable_key, from.name + (pem ? ": " + why : ": neither PEM nor DER")};
 }
 
 }  // namespace

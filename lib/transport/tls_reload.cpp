@@ -4,6 +4,7 @@
 #include "transport/await.hpp"
 #include "transport/condition.hpp"
 #include "transport/offload.hpp"
+#include "transport/thread_places.hpp"
 #include "transport/tls_files.hpp"
 
 #include <boost/asio/error.hpp>
@@ -20,6 +21,7 @@ namespace {
 
 /// Where there is something to go on with.
 constexpr std::chrono::seconds longest_look{1};
+constexpr std::chrono::seconds look_again_after{10};
 /// That may hang at the same time, as long as there is nothing to go on with.
 constexpr long most_threads = 4;
 
@@ -56,8 +58,9 @@ struct tls_reload::state {
         case verdict::replace:
             log.write(log_level::info, "tls_files_read", "new connections use what the changed files hold", {}, clock::now());
             break;
-        case verdict::take: break;
+        case verdict::take: break;   // perhaps of files that were read too soon after a change
         }
+        if (last) last->replaced();
         return last = std::move(*made);
     }
 
@@ -73,13 +76,19 @@ struct tls_reload::state {
     context last;
     condition answered;
     bool looking = false;
-    std::weak_ptr<const void> threads;   // each that is under way owns one
+    clock::time_point look_again_at{};
+    thread_places threads;
 };
 
 tls_reload::tls_reload(asio::any_io_executor executor, tls_options options, policy::event_log& log)
     : state_(std::make_shared<state>(executor, std::move(options), log)) {}
 
 asio::awaitable<result<tls_reload::context>> tls_reload::current(clock::time_point due) { return current_of(state_, due); }
+
+asio::awaitable<void> tls_reload::look_after_open(clock::time_point due) {
+    if (!state_->last || !names_files(*state_->options) || clock::now() < state_->look_again_at) co_return;
+    (void)co_await current_of(state_, due);
+}
 
 asio::awaitable<result<tls_reload::context>> tls_reload::current_of(std::shared_ptr<state> s, clock::time_point due) {
     if (s->last && !names_files(*s->options)) co_return s->last;
@@ -89,14 +98,11 @@ asio::awaitable<result<tls_reload::context>> tls_reload::current_of(std::shared_
         if (co_await was_cancelled()) co_return error{asio::error::operation_aborted, {}};
         co_await s->answered.wait(until);
     }
-    auto running = s->threads.lock();
-    const bool held = running.use_count() - 1 >= (s->last ? 1 : most_threads);
-    if (s->looking || held) {
+    auto place = s->threads.take(s->last ? 1 : most_threads);
+    if (s->looking || !place) {
         if (s->last) co_return s->last;
         co_return late;
     }
-    if (!running) running = std::make_shared<const char>();
-    s->threads = running;
 
     struct one_at_a_time {
         explicit one_at_a_time(state& of) : where(of) { where.looking = true; }
@@ -108,9 +114,10 @@ asio::awaitable<result<tls_reload::context>> tls_reload::current_of(std::shared_
         state& where;
     };
     const one_at_a_time now(*s);
-    std::function<result<look>()> work = [running = std::move(running), options = s->options, changes = s->changes]() mutable {
+    s->look_again_at = clock::now() + look_again_after;
+    std::function<result<look>()> work = [place = std::move(place), options = s->options, changes = s->changes]() mutable {
         auto found = look_at(*options, changes);
-        running.reset();   // before anybody hears of it
+        place.reset();   // before anybody hears of it
         return found;
     };
     std::function<clock::time_point()> limit = [until] { return until; };

@@ -25,6 +25,9 @@ public:
     /// An error only when cancelled, and as long as nothing usable was ever read; that is waited for until `due`, and a look
     /// at what may have changed for a second at most.
     asio::awaitable<result<context>> current(clock::time_point due);
+    /// Where open connections are used and none is made, nobody asks for the context: to be awaited before one is used again.
+    /// Looks if that was last done 10 s ago; what is no longer current is `tls_context::replaced` by then.
+    asio::awaitable<void> look_after_open(clock::time_point due);
 
 private:
     struct state;

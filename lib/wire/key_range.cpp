@@ -28,6 +28,14 @@ key_range key_range::prefix(std::string prefix) {
     return interval(std::move(prefix), std::move(end));
 }
 
+key_range key_range::interval(std::string first, std::string last) {
+    if (!last.empty() && last != no_end) return raw(std::move(first), std::move(last));
+    // These two ends would say something else to etcd. Before the second there is the empty key, in a view.
+    if (first.empty() && last == no_end) return key({});
+    const std::string nowhere(2, '\0');
+    return raw(nowhere, nowhere);
+}
+
 key_range key_range::cover(const key_range& a, const key_range& b) {
     const auto end_a = end_of(a), end_b = end_of(b);
     if (end_a && *end_a <= a.first_) return b;   // holds no key
@@ -51,7 +59,7 @@ bool key_range::contains(std::string_view key) const noexcept {
 key_range key_range::after(std::string_view key) const {
     std::string next = std::string(key) + '\0';
     if (is_single_key()) return interval(next, next);   // no key
-    return interval(std::move(next), range_end_);
+    return raw(std::move(next), range_end_);
 }
 
 bool txn::read_only() const noexcept {

@@ -93,7 +93,7 @@ void append_comparison(std::string& out, const comparison& c) {
     json_object body(out);
     body.word("result", name_of(c.is));
     body.word("target", target);
-    body.range(key_range::interval(c.key, c.range_end));
+    body.range(key_range::raw(c.key, c.range_end));
     // The operand is said even when it is zero: it also selects what is compared.
     if (c.what == comparison::target::value) body.bytes(member, c.bytes);
     else body.number(member, c.number);

@@ -10,6 +10,7 @@ namespace dynconf::test {
 struct conformance_case {
     const char* name;
     void (*run)(target&);
+    target_settings settings = {};
 };
 
 std::span<const conformance_case> kv_cases();

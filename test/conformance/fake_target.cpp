@@ -5,9 +5,11 @@
 namespace dynconf::test {
 namespace {
 
-testing::gateway_options of_version(const std::string& version) {
+testing::gateway_options options_of(const std::string& version, const target_settings& settings) {
     testing::gateway_options o;
     o.server_version = version;
+    o.auth_token_ttl = settings.token_ttl;
+    o.progress_notify_interval = settings.progress_interval;
     return o;
 }
 
@@ -41,7 +43,8 @@ private:
 
 }  // namespace
 
-fake_target::fake_target(const std::string& version) : profile_(version), gateway_(of_version(version)) {}
+fake_target::fake_target(const std::string& version, const target_settings& settings)
+    : profile_(version), gateway_(options_of(version, settings)) {}
 
 target_answer fake_target::call(std::string_view path, std::string_view body, std::string_view token) {
     auto a = gateway_.handle(to_request(path, body, token), now_);

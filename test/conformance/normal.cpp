@@ -37,6 +37,26 @@ std::vector<json> lines_of(std::string_view text) {
     return lines;
 }
 
+std::vector<std::string> normal_head(std::string_view answer) {
+    std::vector<std::string> lines;
+    const auto take = [&](std::string_view block) {
+        while (!block.empty()) {
+            const auto end = block.find("\r\n");
+            const std::string_view line = block.substr(0, end);
+            if (line.starts_with("Content-Length: ")) lines.emplace_back("Content-Length");
+            else if (!line.empty() && !line.starts_with("Date: ") && !line.starts_with("Access-Control-") && line != "Connection: close")
+                lines.emplace_back(line);
+            block.remove_prefix(end == std::string_view::npos ? block.size() : end + 2);
+        }
+    };
+    const auto end = answer.find("\r\n\r\n");
+    take(answer.substr(0, end));
+    if (std::find(lines.begin(), lines.end(), "Transfer-Encoding: chunked") != lines.end())
+        if (const auto last = answer.rfind("\r\n0\r\n"); last != std::string_view::npos && last >= end) take(answer.substr(last + 5));
+    std::sort(lines.begin(), lines.end());
+    return lines;
+}
+
 std::string normal(std::string_view body) {
     if (!body.starts_with("{")) return std::string(body);
     std::string out;

@@ -134,6 +134,23 @@ void users(target& t) {
     s.on().call("/v3/kv/range", R"({"key":"YQ=="})", root);
 }
 
+void tokens_end(target& t) {
+    session s(t);
+    s.ask("/v3/auth/user/add", {{"name", "root"}, {"password", "r"}});
+    s.ask("/v3/auth/role/add", {{"name", "root"}});
+    s.ask("/v3/auth/user/grant", {{"user", "root"}, {"role", "root"}});
+    s.ask("/v3/auth/enable", json::object());
+    const std::string old = s.log_in("root", "r");
+    s.act_as(old);
+    s.range("a");
+    s.on().wait([] { return false; }, std::chrono::seconds(5));
+    CHECK(s.refused("/v3/kv/range", key_range_of("a", {})) == "etcdserver: invalid auth token");
+    s.act_as({});
+    s.act_as(s.log_in("root", "r"));
+    s.range("a");
+    CHECK(s.refused("/v3/kv/range", key_range_of("a", {}), old) == "etcdserver: invalid auth token");
+}
+
 void members(target& t) {
     session s(t);
     s.ask("/v3/cluster/member/list", json::object());
@@ -209,7 +226,8 @@ void forms(target& t) {
     CHECK(t.call("/v3beta/kv/range", R"({"key":"YQ=="})").status == 200);
 }
 
-constexpr conformance_case all[] = {{"users", users}, {"members", members}, {"maintenance", maintenance}, {"forms", forms}};
+constexpr conformance_case all[] = {{"users", users}, {"ends of tokens", tokens_end, {.token_ttl = std::chrono::seconds(1)}},
+    {"members", members}, {"maintenance", maintenance}, {"forms", forms}};
 
 }  // namespace
 

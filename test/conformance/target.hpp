@@ -11,6 +11,12 @@
 
 namespace dynconf::test {
 
+/// What an etcd is told at its start, where it is not as usual.
+struct target_settings {
+    std::chrono::seconds token_ttl{300};
+    std::chrono::seconds progress_interval{600};
+};
+
 struct target_answer {
     unsigned status = 0;
     std::string body;
@@ -38,7 +44,7 @@ public:
 /// The fake gateway, in its own time.
 class fake_target final : public target {
 public:
-    explicit fake_target(const std::string& version);
+    explicit fake_target(const std::string& version, const target_settings& settings = {});
     target_answer call(std::string_view path, std::string_view body, std::string_view token = {}) override;
     std::unique_ptr<target_stream> open(std::string_view path, std::string_view body, std::string_view token = {}) override;
     bool wait(const std::function<bool()>& done, std::chrono::seconds limit) override;

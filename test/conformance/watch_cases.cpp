@@ -1,5 +1,7 @@
 #include "conformance/session.hpp"
 
+#include <algorithm>
+
 namespace dynconf::test {
 namespace {
 
@@ -28,6 +30,10 @@ void leases(target& t) {
     CHECK(attached["keys"] == json::array({b64("a"), b64("b")}));
     s.ask("/v3/lease/keepalive", {{"ID", 11}});
     s.ask("/v3/lease/keepalive", {{"ID", 99}});
+    // Several in one body, one line each.
+    const target_answer several = s.on().call("/v3/lease/keepalive", R"({"ID":"11"}{"ID":99} {"ID":-4})");
+    CHECK(several.status == 200);
+    CHECK(std::count(several.body.begin(), several.body.end(), '\n') == 3);
     s.put("e", "1", {{"lease", -4}});
 
     // The keys of a revoked lease go in one revision, in order.
@@ -121,6 +127,26 @@ void watch_bodies(target& t) {
     CHECK(broken->next());
 }
 
+void progress(target& t) {
+    session s(t);
+    s.put("a", "1");
+    const auto watch = s.on().open("/v3/watch", create("a", {}, {{"progress_notify", true}}).dump());
+    const auto silent = s.on().open("/v3/watch", create("a").dump());
+    CHECK(watch->next());
+    CHECK(silent->next());
+    s.put("other", "1");
+    s.on().wait([] { return false; }, std::chrono::seconds(3));
+    const auto line = watch->next();
+    REQUIRE(line);
+    const json told = json::parse(*line)["result"];
+    CHECK(told["header"]["revision"] == "3");
+    CHECK_FALSE(told.contains("events"));
+    s.put("a", "2");
+    const auto event = silent->next();   // nothing came before
+    REQUIRE(event);
+    CHECK(json::parse(*event)["result"]["events"].size() == 1);
+}
+
 void fragments(target& t) {
     session s(t);
     for (const char* key : {"1", "2", "3", "4"}) s.put(key, std::string(900'000, *key));
@@ -134,7 +160,8 @@ void fragments(target& t) {
 }
 
 constexpr conformance_case all[] = {{"leases", leases}, {"expiry of a lease", lease_expiry}, {"watches", watches},
-    {"bodies of watches", watch_bodies}, {"fragments", fragments}};
+    {"bodies of watches", watch_bodies}, {"progress", progress, {.progress_interval = std::chrono::seconds(1)}},
+    {"fragments", fragments}};
 
 }  // namespace
 

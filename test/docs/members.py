@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Checks that docs/client.md shows each public function of the client's headers: members.py ROOT
 
-A member has to be called in the section whose heading names its class, or anywhere when no heading does.
+A member has to be called in the section whose heading names its class, or anywhere when no heading does. No two headings name
+the same.
 """
 
 import pathlib
@@ -48,11 +49,12 @@ def functions(text):
 def main():
     root = pathlib.Path(sys.argv[1])
     text = (root / 'docs/client.md').read_text()
-    sections = {}
+    sections, shown, missing = {}, set(), []
     for section in re.split(r'^(?=##)', text, flags=re.M):
         for name in re.findall(r'`(\w+)`', section.partition('\n')[0]):
+            if name in sections:
+                missing.append(f'docs/client.md: `{name}` has two sections')
             sections[name] = section
-    shown, missing = set(), []
     for header in sorted((root / 'include/dynconf').glob('*.hpp')):
         for owner, name in functions(header.read_text()):
             where = f'{owner}::{name}' if owner else name

@@ -13,6 +13,7 @@ FUZZ_TARGET(view) {
     const std::string first(in.line()), last(in.line()), key(in.line());
     const std::string_view answer = in.rest();
 
+    promise(key_range::interval(first, last).contains(key) == (first <= key && key < last), "an interval is another one");
     const key_range whole = key_range::prefix(prefix);
     for (const key_range& asked : {key_range::interval(first, last), key_range::key(first), key_range::prefix(first), key_range::from(first), key_range::all()}) {
         const key_range sent = space.to_etcd(asked);

@@ -1,10 +1,15 @@
 #include "integration/lease_scene.hpp"
 #include "support/etcdctl.hpp"
+#include "support/files.hpp"
 #include "support/relay.hpp"
+#include "support/scratch_dir.hpp"
 
 #include <dynconf/election.hpp>
 
 #include <boost/asio/use_future.hpp>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <future>
@@ -78,20 +83,29 @@ TEST_CASE("election: etcdctl elect stands in the same one", "[election]") {
     election e(c, name);
     leader_observer observer(c, name);
     CHECK(value_of_leader(observer.next(asio::use_future).get()) == "(none)");
-    child_process theirs(etcdctl_command(binary, etcd, {"elect", name, "theirs"}), {}, etcdctl_environment());
+    // Interrupted before it has said that it leads, etcdctl leaves its key to the lease.
+    const scratch_dir dir;
+    const auto said = dir.path() / "said";
+    const int out = ::open(said.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
+    REQUIRE(out >= 0);
+    const auto says = [&](std::string_view value) { return becomes_true([&] { return text_of(said.native()).find(value) != std::string::npos; }); };
+    child_process theirs(etcdctl_command(binary, etcd, {"elect", name, "theirs"}), {.out = out}, etcdctl_environment());
     CHECK(value_of_leader(observer.next(asio::use_future).get()) == "theirs");
     auto campaign = e.campaign("ours", asio::use_future);
     REQUIRE(becomes_true([&] { return keys_at(etcd, name) == 2; }));
     CHECK(campaign.wait_for(0s) != std::future_status::ready);
+    REQUIRE(says("theirs"));
     theirs.signal(SIGINT);
     auto ours = campaign.get();
     CHECK(value_of_leader(observer.next(asio::use_future).get()) == "ours");
 
-    child_process again(etcdctl_command(binary, etcd, {"elect", name, "theirs again"}), {}, etcdctl_environment());
+    child_process again(etcdctl_command(binary, etcd, {"elect", name, "theirs again"}), {.out = out}, etcdctl_environment());
+    ::close(out);
     REQUIRE(becomes_true([&] { return keys_at(etcd, name) == 2; }));
     CHECK(value_of_leader(e.leader(asio::use_future).get()) == "ours");
     ours.resign(asio::use_future).get();
     CHECK(value_of_leader(observer.next(asio::use_future).get()) == "theirs again");
+    REQUIRE(says("theirs again"));
     again.signal(SIGINT);
     CHECK(becomes_true([&] { return keys_at(etcd, name) == 0; }));
 }

@@ -113,13 +113,13 @@ struct bustle {
         while (!done_looking) {
             auto batch = co_await outcome(news.next());
             if (done_looking) break;
-            if (!batch) break;   // compacted: what it has not seen does not concern it any more
+            if (!batch) {   // what it has not seen does not concern it any more; whether it had to end is judged
+                past.observers[who].seen.push_back({.what = testing::sight::kind::ended, .at = steady_clock::now(), .end = testing::ending_of(batch.error().code)});
+                how_far = INT64_MAX;
+                break;
+            }
             past.observers[who].seen.push_back({testing::sight::kind::batch, steady_clock::now(), batch->revision, batch->events});
             how_far = batch->revision;
-        }
-        if (!done_looking) {
-            past.observers[who].seen.push_back({testing::sight::kind::ended, steady_clock::now()});
-            how_far = INT64_MAX;
         }
         --looking;
     }

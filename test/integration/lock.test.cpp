@@ -283,6 +283,34 @@ TEST_CASE("lock: a loss is told and ends the scope", "[lock]") {
     CHECK(nothing_left(etcd));
 }
 
+TEST_CASE("lock: who gives up what was lost before is told so", "[lock]") {
+    FOR_EACH_ETCD(binary);
+    etcd_process etcd(binary);
+    io_threads mine_io(1), others_io(1);
+    client mine(mine_io.get_executor(), hasty(etcd)), others(others_io.get_executor(), hasty(etcd));
+    SECTION("revoked by somebody else, long before it would be kept alive") {
+        held_lock held = mutex(mine, name, with(60s)).lock(asio::use_future).get();
+        revoke_at(etcd, held.lease());
+        held_lock theirs = mutex(others, name, with(60s)).lock(asio::use_future).get();
+        CHECK(failure_in(held.unlock(asio::use_future)) == errc::lease_revoked);
+        CHECK_FALSE(failure_in(held.unlock(asio::use_future)));   // once more is no error
+        CHECK(theirs.valid());
+        theirs.unlock(asio::use_future).get();
+    }
+    SECTION("expired while the thread stood still, before anybody else could tell") {
+        held_lock held = mutex(mine, name, with(2s)).lock(asio::use_future).get();
+        std::promise<void> go_on;
+        asio::post(mine_io.get_executor(), [&] { go_on.get_future().wait(); });
+        held_lock theirs = mutex(others, name, with(60s)).lock(asio::use_future).get();
+        auto unlocked = held.unlock(asio::use_future);   // the first to run
+        go_on.set_value();
+        CHECK(failure_in(std::move(unlocked)) == errc::lease_expired);
+        CHECK(theirs.valid());
+        theirs.unlock(asio::use_future).get();
+    }
+    CHECK(nothing_left(etcd));
+}
+
 TEST_CASE("lock: a slow network changes no answer", "[lock]") {
     FOR_EACH_ETCD(binary);
     etcd_process etcd(binary);
@@ -311,6 +339,10 @@ TEST_CASE("lock: a slow network changes no answer", "[lock]") {
         REQUIRE(mine);
         mine->unlock(asio::use_future).get();
         CHECK(nothing_left(etcd));
+        // Slower than anybody waits: what is granted and written meanwhile is taken back.
+        const auto impatient = locking(io, mutex(c, name, with(60s, delay / 2))).get();
+        CHECK((impatient || impatient.error() == errc::deadline_exceeded));
+        if (!impatient) CHECK(leases_at(etcd) == 0);
     }
 }
 
@@ -363,7 +395,9 @@ TEST_CASE("lock: an unlock that did not get through can be repeated", "[lock]") 
 TEST_CASE("lock: cut at each byte of the exchange, it is had all the same, and nothing is left of it", "[lock]") {
     FOR_EACH_ETCD(binary);
     etcd_process etcd(binary);
-    const int step = rounds(29, 1);
+    const int step = rounds(58, 1);
+    const auto way = GENERATE(locking::how::wait, locking::how::try_once);
+    INFO(static_cast<int>(way));
     io_threads io(1);
     int at = 1, had = 0;
     for (bool through = false; !through; at += step) {
@@ -372,7 +406,6 @@ TEST_CASE("lock: cut at each byte of the exchange, it is had all the same, and n
         auto first = std::make_shared<std::atomic<bool>>(true);
         wire.cut_after([first, at] { return *first ? (*first = false, static_cast<std::size_t>(at)) : std::size_t{1} << 40; });
         client c(io.get_executor(), hasty({wire.endpoint()}));
-        const auto way = at / step % 2 == 0 ? locking::how::wait : locking::how::try_once;
         auto got = locking(io, mutex(c, name), way).get();
         through = wire.accepted() == 1;
         INFO((got ? std::string() : got.error().message()));

@@ -140,6 +140,30 @@ TEST_CASE("maintenance: the true leader, from each member, with one away", "[mai
         90s);
 }
 
+TEST_CASE("maintenance: the hash of a database is there in every version, and tells a change", "[maintenance]") {
+    FOR_EACH_ETCD(binary);
+    etcd_process etcd(binary);
+    test::run([&]() -> asio::awaitable<void> {
+        auto ex = co_await asio::this_coro::executor;
+        client c(ex, hasty(etcd));
+        maintenance m(c);
+        kv store(c);
+        std::vector<std::int64_t> seen;
+        for (const char* value : {"1", "1", "2"}) {
+            if (seen.size() != 1) co_await store.put("k", value);
+            const std::vector<endpoint_hash> hashes = co_await m.hash_of_each();
+            REQUIRE(hashes.size() == 1);
+            CHECK(hashes[0].endpoint == etcd.endpoint());
+            REQUIRE(hashes[0].hash);
+            CHECK(hashes[0].hash->header.revision > 1);
+            seen.push_back(hashes[0].hash->hash);
+        }
+        CHECK(seen[0] != 0);
+        CHECK(seen[1] == seen[0]);
+        CHECK(seen[2] != seen[0]);
+    });
+}
+
 TEST_CASE("maintenance: health needs no login", "[maintenance]") {
     FOR_EACH_ETCD(binary);
     etcd_process etcd(binary);

@@ -127,6 +127,29 @@ TEST_CASE("tls: together with a password", "[tls]") {
         60s);
 }
 
+TEST_CASE("tls: a write does not go out on a connection that its server has ended", "[tls]") {
+    FOR_EACH_ETCD(binary);
+    const scratch_dir files;
+    test_ca ca(files.path(), "ca");
+    etcd_process etcd(binary, with_certificate(ca.issue("IP:127.0.0.1")));
+    test::run(
+        [&]() -> asio::awaitable<void> {
+            auto ex = co_await asio::this_coro::executor;
+            client_options options = hasty(etcd);
+            options.tls.ca_file = ca.file();
+            client c(ex, options);
+            kv store(c);
+            co_await store.put("k", "1");
+            for (const char* value : {"2", "3"}) {
+                CHECK(etcd.terminate());   // nobody else is on this thread to see the connection end
+                etcd.start();
+                const auto written = co_await outcome(store.put("k", value));
+                CHECK(written.has_value());
+            }
+        },
+        60s);
+}
+
 TEST_CASE("tls: each fault of a server's certificate has its own code, and only insecure_skip_verify passes all", "[tls]") {
     REQUIRE_ETCD();
     const scratch_dir files;

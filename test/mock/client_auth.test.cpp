@@ -8,6 +8,7 @@
 #include <boost/asio/post.hpp>
 
 #include <atomic>
+#include <new>
 #include <mutex>
 #include <stdexcept>
 
@@ -44,10 +45,10 @@ TEST_CASE("client: a thousand refusals at once fetch one new token", "[client][a
     for (const auto& refusal : refusals) {
         INFO(refusal.words);
         token_keeper keeper;
-        fake_gateway gateway;
-        keeper.install(gateway);
         std::atomic<int> arrived{0};
         std::atomic<bool> all_there{false};
+        fake_gateway gateway;
+        keeper.install(gateway);
         gateway.on(range_path, [&](const auto& r) {
             if (r.number == 1) return json(range_body(5));   // brings the first token
             if (keeper.accepts(r) && keeper.issued > 1) return json(range_body(5));
@@ -231,4 +232,25 @@ TEST_CASE("client: a caller that is cancelled does not cost the others their tok
         co_await until([&] { return first_ended == 1; });
     });
     CHECK(gateway.count(auth_path) == 1);
+}
+
+TEST_CASE("client: a login that ends by an exception is waited for no longer, and tried again later", "[client][auth]") {
+    std::atomic<bool> fails{true};
+    fake_gateway gateway;
+    gateway.on(auth_path, [&](const auto&) { return fails ? json(fault(3, "etcdserver: authentication failed, invalid user ID or password"), 400) : token_answer("token-1"); });
+    gateway.on(range_path, empty_range);
+    client_options o = with_user(options_for({gateway.url()}));
+    o.log = [](const log_record& r) {   // in place of memory that is used up
+        if (r.event == "authenticate_failed") throw std::bad_alloc();
+    };
+    with_client(o, [&](client& c) -> asio::awaitable<void> {
+        kv store(c);
+        const error why = co_await failure_of([&] { return read_once(store); });
+        CHECK(why.code == boost::system::errc::not_enough_memory);
+        fails = false;
+        error later = why;
+        while (later.code == boost::system::errc::not_enough_memory) later = co_await failure_of([&] { return read_once(store); });
+        CHECK_FALSE(later.code);
+    });
+    CHECK(gateway.count(auth_path) == 2);
 }

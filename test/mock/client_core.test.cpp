@@ -1,6 +1,8 @@
+#include <dynconf/claim.hpp>
 #include <dynconf/maintenance.hpp>
 
 #include "mock/call_scene.hpp"
+#include "support/io_threads.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -8,8 +10,14 @@
 #include <boost/asio/post.hpp>
 
 #include <atomic>
+#include <cstddef>
+#include <future>
+#include <limits>
+#include <memory>
 #include <mutex>
 #include <stdexcept>
+#include <thread>
+#include <utility>
 
 using namespace dynconf;
 using namespace std::chrono_literals;
@@ -35,6 +43,63 @@ TEST_CASE("client: options that cannot work are refused by name", "[client]") {
     refused([](auto& o) { o.auth = credentials{"", "hunter2"}; }, "user name");
     refused([](auto& o) { o.page_size = 0; }, "page_size");
     refused([](auto& o) { o.max_connections = 0; }, "max_connections");
+    refused([](auto& o) { o.rotate_after = -1ms; }, "rotate_after");
+    refused([](auto& o) { o.slow_retry = 0ms; }, "slow_retry");
+    refused([](auto& o) { o.slow_retry = -1ms; }, "slow_retry");
+    refused([](auto& o) { o.connect_timeout = 0ms; }, "connect_timeout");
+    refused([](auto& o) { o.tls_timeout = -1ms; }, "tls_timeout");
+    refused([](auto& o) { o.request_timeout = 0ms; }, "request_timeout");
+    refused([](auto& o) { o.total_timeout = std::chrono::milliseconds::min(); }, "total_timeout");
+    refused([](auto& o) { o.created_timeout = 0ms; }, "created_timeout");
+}
+
+TEST_CASE("client: the largest limits are no limits", "[client]") {
+    fake_gateway gateway;
+    gateway.on(range_path, empty_range);
+    client_options o = options_for({"http://localhost" + gateway.url().substr(gateway.url().rfind(':'))});   // a name, to be looked up
+    o.connect_timeout = o.tls_timeout = o.created_timeout = o.max_staleness = o.rotate_after = o.verify_every = o.slow_retry =
+        o.idle_timeout = o.discovery.refresh = o.backoff.first = o.backoff.most = o.backoff.healthy = std::chrono::milliseconds::max();
+    o.max_connections = std::numeric_limits<std::size_t>::max();
+    with_client(o, [&](client& c) -> asio::awaitable<void> {
+        kv store(c);
+        co_await read_once(store);
+        co_await read_once(store);
+    });
+    CHECK(gateway.connections() == 1);   // the second on that of the first
+}
+
+TEST_CASE("client: ends on its strand, whichever thread lets go of it", "[client]") {
+    std::promise<std::thread::id> ended;
+    {
+        io_threads pool(1);
+        client_options o = options_for({"http://127.0.0.1:1"});
+        const auto note = [&](void*) { ended.set_value(std::this_thread::get_id()); };
+        o.log = [at_end = std::shared_ptr<void>(nullptr, note)](const log_record&) {};
+        const client c(pool.get_executor(), std::move(o));
+    }
+    CHECK(ended.get_future().get() != std::this_thread::get_id());   // timers there may have handlers that have not run yet
+}
+
+TEST_CASE("client: timeouts may be for ever", "[client][deadline]") {
+    fake_gateway gateway;
+    gateway.on(range_path, empty_range);
+    gateway.on(auth_path, [](const auto&) { return token_answer("t"); });
+    constexpr auto for_ever = claim_options::forever;
+    client_options o = with_user(options_for({gateway.url()}));
+    with_client(o, [&](client& c) -> asio::awaitable<void> {
+        kv store = kv(c).with_timeout(for_ever);
+        co_await read_once(store);
+        const std::string path = range_path, body = "{}";
+        call_options how;
+        how.timeout = for_ever;
+        const std::string answer = co_await c.call(path, body, how);
+        CHECK(!answer.empty());
+    });
+    o.connect_timeout = o.tls_timeout = o.request_timeout = o.total_timeout = o.created_timeout = for_ever;
+    with_client(o, [&](client& c) -> asio::awaitable<void> {
+        kv store(c);
+        co_await read_once(store);
+    });
 }
 
 TEST_CASE("client: what a request says and what it leaves out", "[client]") {
@@ -303,7 +368,9 @@ TEST_CASE("client: pages end in an error when their revision is compacted, and w
         if (compacted) return json(fault(11, "etcdserver: mvcc: required revision has been compacted"), 400);
         return json(range_body(5, {}, true));
     });
-    with_client(options_for({gateway.url()}), [&](client& c) -> asio::awaitable<void> {
+    client_options o = options_for({gateway.url()});
+    o.page_size = 1;
+    with_client(o, [&](client& c) -> asio::awaitable<void> {
         kv store(c);
         const auto list = [&]() -> asio::awaitable<void> {
             const key_range prefix = key_range::prefix("/p/");

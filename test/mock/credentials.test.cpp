@@ -2,10 +2,20 @@
 #include <dynconf/maintenance.hpp>
 #include <dynconf/watch.hpp>
 
+#include "etcd/credential_keeper.hpp"
 #include "mock/call_scene.hpp"
 #include "support/scratch_dir.hpp"
+#include "support/threads.hpp"
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstdlib>
@@ -23,8 +33,10 @@ namespace {
 struct guard {
     std::string password = "first password";
     std::atomic<int> issued{0};
+    std::atomic<bool> revoked{false};
+    fake_gateway gateway;
 
-    explicit guard(fake_gateway& gateway) {
+    guard() {
         gateway.on(auth_path, [this](const gateway_request& r) {
             if (r.member("password") != password)
                 return json(fault(3, "etcdserver: authentication failed, invalid user ID or password"), 400);
@@ -36,7 +48,6 @@ struct guard {
             return json(range_body(5));
         });
     }
-    std::atomic<bool> revoked{false};
 
     void change(std::string to) {
         password = std::move(to);
@@ -53,8 +64,7 @@ client_options with(const fake_gateway& gateway, credentials_source from) {
 }  // namespace
 
 TEST_CASE("credentials: a provider is asked when first needed, and again after a refusal", "[client][credentials]") {
-    fake_gateway gateway;
-    guard etcd(gateway);
+    guard etcd;
     int asked = 0;
     std::string current = "first password";
     auto provider = [&]() -> asio::awaitable<credentials> {
@@ -64,7 +74,7 @@ TEST_CASE("credentials: a provider is asked when first needed, and again after a
         co_await pause.async_wait(asio::use_awaitable);
         co_return credentials{"svc", current};
     };
-    with_client(with(gateway, credentials_source::provider(provider)), [&](client& c) -> asio::awaitable<void> {
+    with_client(with(etcd.gateway, credentials_source::provider(provider)), [&](client& c) -> asio::awaitable<void> {
         kv store(c);
         co_await asio::post(asio::use_awaitable);
         CHECK(asked == 0);
@@ -75,12 +85,11 @@ TEST_CASE("credentials: a provider is asked when first needed, and again after a
         co_await in_parallel(50, [&](int) { return read_once(store); });   // nobody sees an error
         CHECK(asked == 2);
     });
-    CHECK(gateway.count(auth_path) == 3);
+    CHECK(etcd.gateway.count(auth_path) == 3);
 }
 
 TEST_CASE("credentials: what a provider may do wrong is an error of the call, and the next one asks again", "[client][credentials]") {
-    fake_gateway gateway;
-    guard etcd(gateway);
+    guard etcd;
     enum class fault { throws_at_once, throws_later, hangs, no_name, ignores_the_end } how = fault::throws_at_once;
     int asked = 0;
     auto work = [&]() -> asio::awaitable<credentials> {
@@ -108,17 +117,17 @@ TEST_CASE("credentials: what a provider may do wrong is an error of the call, an
         INFO(row.words);
         how = row.how;
         const auto limit = row.how == fault::no_name ? 5000ms : row.how == fault::throws_later ? 5000ms : 20ms;
-        const error e = failed_read(with(gateway, credentials_source::provider(provider, limit)));
+        const error e = failed_read(with(etcd.gateway, credentials_source::provider(provider, limit)));
         CHECK(e.code == errc::credentials_unavailable);
         CHECK(e.message().find(row.words) != std::string::npos);
     }
-    CHECK(gateway.count(auth_path) == 0);
+    CHECK(etcd.gateway.count(auth_path) == 0);
     CHECK_THROWS_AS(credentials_source::provider({}), std::invalid_argument);
     CHECK_THROWS_AS(credentials_source::provider(provider, 0ms), std::invalid_argument);
 
     how = fault::throws_at_once;
     asked = 0;
-    with_client(with(gateway, credentials_source::provider(provider)), [&](client& c) -> asio::awaitable<void> {
+    with_client(with(etcd.gateway, credentials_source::provider(provider)), [&](client& c) -> asio::awaitable<void> {
         kv store(c);
         const error first = co_await failure_of([&] { return read_once(store); });
         CHECK(first.code == errc::credentials_unavailable);
@@ -129,25 +138,58 @@ TEST_CASE("credentials: what a provider may do wrong is an error of the call, an
     });
 }
 
+TEST_CASE("credentials: a password file that hangs does not take a thread each time", "[client][credentials]") {
+    const scratch_dir dir;
+    const auto pipe = std::filesystem::path(dir.path()) / "password";
+    REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);   // whoever opens it waits for a writer
+    const std::size_t before = threads();
+    asio::io_context io;
+    const auto strand = asio::make_strand(asio::any_io_executor(io.get_executor()));
+    etcd::credential_keeper keeper(strand, credentials_source::file("svc", pipe));
+    error last;
+    const auto ask = [&] {
+        asio::cancellation_signal enough;
+        auto body = [&]() -> asio::awaitable<void> {
+            co_await asio::this_coro::throw_if_cancelled(false);
+            const auto answer = co_await keeper.ask();
+            last = answer ? error() : answer.error();
+        };
+        asio::co_spawn(strand, std::move(body), asio::bind_cancellation_slot(enough.slot(), asio::detached));
+        asio::post(strand, [&] { enough.emit(asio::cancellation_type::terminal); });   // rather than 10 s
+        io.restart();
+        io.run();
+        CHECK(last.code == errc::credentials_unavailable);
+        CHECK(last.message().find(pipe.native()) != std::string::npos);
+    };
+    for (int i = 0; i < 6; ++i) ask();
+    CHECK(threads() == before + 4);
+    // A writer that comes and goes ends each of them; the last may be yet to open it.
+    test::run([&]() -> asio::awaitable<void> {
+        co_await until([&] {
+            if (const int writer = ::open(pipe.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC); writer >= 0) ::close(writer);
+            return threads() == before;
+        });
+    });
+}
+
 TEST_CASE("credentials: a file is read again after a refusal", "[client][credentials]") {
-    fake_gateway gateway;
-    guard etcd(gateway);
+    guard etcd;
     const scratch_dir dir;
     const auto path = std::filesystem::path(dir.path()) / "password";
     const auto write = [&](std::string_view text) { std::ofstream(path, std::ios::trunc | std::ios::binary) << text; };
 
-    const error none = failed_read(with(gateway, credentials_source::file("svc", path)));
+    const error none = failed_read(with(etcd.gateway, credentials_source::file("svc", path)));
     CHECK(none.code == errc::credentials_unavailable);
     CHECK(none.message().find(path.native()) != std::string::npos);
     write("\n");
-    CHECK(failed_read(with(gateway, credentials_source::file("svc", path))).code == errc::credentials_unavailable);
+    CHECK(failed_read(with(etcd.gateway, credentials_source::file("svc", path))).code == errc::credentials_unavailable);
     write(std::string(70'000, 'x'));
-    CHECK(failed_read(with(gateway, credentials_source::file("svc", path))).code == errc::credentials_unavailable);
-    CHECK(failed_read(with(gateway, credentials_source::file("svc", dir.path()))).code == errc::credentials_unavailable);
-    CHECK(gateway.count(auth_path) == 0);
+    CHECK(failed_read(with(etcd.gateway, credentials_source::file("svc", path))).code == errc::credentials_unavailable);
+    CHECK(failed_read(with(etcd.gateway, credentials_source::file("svc", dir.path()))).code == errc::credentials_unavailable);
+    CHECK(etcd.gateway.count(auth_path) == 0);
 
     write("first password\r\n");
-    with_client(with(gateway, credentials_source::file("svc", path)), [&](client& c) -> asio::awaitable<void> {
+    with_client(with(etcd.gateway, credentials_source::file("svc", path)), [&](client& c) -> asio::awaitable<void> {
         kv store(c);
         co_await read_once(store);
         etcd.change("second password");
@@ -157,23 +199,22 @@ TEST_CASE("credentials: a file is read again after a refusal", "[client][credent
 }
 
 TEST_CASE("credentials: the environment is looked at again after a refusal", "[client][credentials]") {
-    fake_gateway gateway;
-    guard etcd(gateway);
+    guard etcd;
     const auto from = credentials_source::environment("DYNCONF_TEST_NAME", "DYNCONF_TEST_WORD");
     ::unsetenv("DYNCONF_TEST_WORD");
     ::setenv("DYNCONF_TEST_NAME", "svc", 1);
-    const error none = failed_read(with(gateway, from));
+    const error none = failed_read(with(etcd.gateway, from));
     CHECK(none.code == errc::credentials_unavailable);
     CHECK(none.message().find("DYNCONF_TEST_WORD") != std::string::npos);
     ::setenv("DYNCONF_TEST_WORD", "first password", 1);
-    with_client(with(gateway, from), [&](client& c) -> asio::awaitable<void> {
+    with_client(with(etcd.gateway, from), [&](client& c) -> asio::awaitable<void> {
         kv store(c);
         co_await read_once(store);
         etcd.change("second password");
         ::setenv("DYNCONF_TEST_WORD", "second password", 1);
         co_await read_once(store);
     });
-    CHECK(gateway.requests(auth_path)[0].member("name") == "svc");
+    CHECK(etcd.gateway.requests(auth_path)[0].member("name") == "svc");
 }
 
 TEST_CASE("credentials: a server that quotes the request gets no secret into an error or a log", "[client][credentials]") {

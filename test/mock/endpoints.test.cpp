@@ -153,6 +153,35 @@ TEST_CASE("endpoints: one try at a given endpoint neither retries nor goes elsew
     CHECK(second.count(range_path) == 1);
 }
 
+TEST_CASE("endpoints: that all connections are busy is not the member's failure", "[endpoints]") {
+    std::atomic<bool> go{false};
+    fake_gateway busy, idle;
+    busy.on(range_path, [&](const auto&) { return json(range_body(5)).once([&] { return go.load(); }); });
+    idle.on(range_path, empty_range);
+    client_options o = options_for({busy.url(), idle.url()});
+    o.max_connections = 1;
+    o.total_timeout = 40ms;
+    with_core(o, [&](etcd::client_core& core) -> asio::awaitable<void> {
+        const std::string body = "{}";
+        co_await in_parallel(2, [&](int i) -> asio::awaitable<void> {
+            etcd::call what = read_call();
+            if (i == 0) what.due = etcd::client_core::clock::now() + 60s;
+            else co_await until([&] { return busy.count(range_path) == 1; });
+            const auto got = co_await core.unary<range_response>(what, body);
+            if (i == 0) {
+                CHECK(got.has_value());
+                co_return;
+            }
+            REQUIRE(!got);
+            CHECK(got.error().message().find("stayed busy") != std::string::npos);
+            CHECK(core.best_endpoint(std::nullopt) == 0);
+            CHECK(core.last_failure().code == error_code());
+            go = true;
+        });
+    });
+    CHECK(idle.count(range_path) == 0);
+}
+
 TEST_CASE("endpoints: one try renews a token that was refused", "[endpoints][auth]") {
     token_keeper tokens;
     fake_gateway gateway;

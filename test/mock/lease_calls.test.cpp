@@ -9,6 +9,7 @@
 #include <boost/asio/cancellation_signal.hpp>
 
 #include <atomic>
+#include <new>
 #include <optional>
 
 using namespace dynconf;
@@ -45,5 +46,21 @@ TEST_CASE("lease calls: a grant that is cancelled under way is revoked when it w
     CHECK_FALSE(too_early);
     REQUIRE(gateway.count(revoke_path) == 1);
     CHECK(gateway.requests(revoke_path)[0].member("ID") == gateway.requests(grant_path)[0].member("ID"));
+    CHECK(gateway.count(grant_path) == 1);
+}
+
+TEST_CASE("lease calls: a grant that ends by an exception is waited for no longer", "[lease_calls]") {
+    fake_gateway gateway;
+    gateway.on(grant_path, no_leader);
+    gateway.on(revoke_path, [](const auto&) { return json("{" + header(5) + "}"); });
+    client_options o = options_for({gateway.url()});
+    o.log = [](const log_record& r) {   // in place of memory that is used up
+        if (r.event == "endpoint_down") throw std::bad_alloc();
+    };
+    with_client(o, [&](client& c) -> asio::awaitable<void> {
+        mutex jobs(c, "/locks/a");
+        const error why = co_await failure_of([&]() -> asio::awaitable<void> { co_await jobs.lock(); });
+        CHECK(why.code == boost::system::errc::not_enough_memory);
+    });
     CHECK(gateway.count(grant_path) == 1);
 }

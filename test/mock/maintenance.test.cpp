@@ -1,4 +1,4 @@
-#include "support/catch.hpp"
+#include "mock/call_scene.hpp"
 #include "support/scratch_dir.hpp"
 
 #include <dynconf/maintenance.hpp>
@@ -101,6 +101,31 @@ TEST_CASE("the true leader is the one of the newest term that has one") {
     silent.endpoints.push_back({"2", error{errc::deadline_exceeded, {}}});
     CHECK(silent.leader() == 1);
     CHECK(of({{1, 0, 5}}).leader() == 0);
+}
+
+TEST_CASE("a cancelled downgrade is one, whichever of two tries did it") {
+    using namespace dynconf::test;
+    const auto refusal = [](const gateway_request&) { return json(fault(9, "etcdserver: no inflight downgrade job"), 400); };
+    const auto done = [](const gateway_request&) { return json("{" + header(7) + ",\"version\":\"3.5.0\"}"); };
+    for (const bool by_the_first : {true, false}) {
+        INFO(by_the_first);
+        fake_gateway gateway;
+        gateway.on("/v3/maintenance/downgrade", [&](const auto& r) { return r.number == 1 ? hang_up() : by_the_first ? refusal(r) : done(r); });
+        with_client(options_for({gateway.url()}), [&](client& c) -> asio::awaitable<void> {
+            maintenance admin(c);
+            const downgrade_response answer = co_await admin.downgrade_cancel();
+            CHECK(answer.version == (by_the_first ? "" : "3.5.0"));
+        });
+        CHECK(gateway.count("/v3/maintenance/downgrade") == 2);
+    }
+    fake_gateway gateway;   // and where nobody knows
+    gateway.on("/v3/maintenance/downgrade", [](const auto&) { return hang_up(); });
+    with_client(options_for({gateway.url()}), [&](client& c) -> asio::awaitable<void> {
+        maintenance admin(c);
+        const auto cancel = [&]() -> asio::awaitable<void> { co_await admin.downgrade_cancel(); };
+        const error unknown = co_await failure_of(cancel);
+        CHECK(unknown.in_doubt);
+    });
 }
 
 TEST_CASE("a token shows of which kind it is") {

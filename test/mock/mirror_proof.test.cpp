@@ -19,12 +19,12 @@ bool is_verification(const gateway_request& r) {
 
 /// A gateway with one key at revision 5 and a watch that says nothing after its confirmation.
 struct quiet_store {
-    fake_gateway gateway;
     std::function<gateway_answer(const gateway_request&)> probe = [](const auto&) { return json(range_body(5)); };
     std::function<gateway_answer(const gateway_request&)> look = [](const auto&) { return json(range_body(5)); };
     std::function<gateway_answer(const gateway_request&)> verification = [](const auto&) { return json(range_body(5, {pair("/a/x", "", 5)})); };
     std::function<gateway_answer(const gateway_request&)> list = [](const auto&) { return json(range_body(5, {pair("/a/x", "1", 5)})); };
     std::function<gateway_answer(const gateway_request&)> watch = [](const auto&) { return stream({created(5)}, then::hold); };
+    fake_gateway gateway;
 
     quiet_store() {
         gateway.on(range_path, [this](const gateway_request& r) {
@@ -71,8 +71,8 @@ TEST_CASE("mirror proof: each answer of the right revision proves the content an
 }
 
 TEST_CASE("mirror proof: without an answer it says so before the bound has passed, and heals", "[mirror][proof]") {
-    quiet_store store;
     std::atomic<bool> hang{false};
+    quiet_store store;
     store.probe = [&](const auto&) { return json(range_body(5)).once([&] { return !hang.load(); }); };
     store.watch = [&](const auto& r) { return stream({created(5)}, then::hold).once([&, n = r.number] { return n == 1 || !hang.load(); }); };
     with_client(store.options(), [&](client& c) -> asio::awaitable<void> {
@@ -95,8 +95,8 @@ TEST_CASE("mirror proof: without an answer it says so before the bound has passe
 }
 
 TEST_CASE("mirror proof: a store that has moved on without touching our keys proves it by a look at them", "[mirror][proof]") {
-    quiet_store store;
     std::atomic<revision_t> now_at{5};
+    quiet_store store;
     store.probe = [&](const auto&) { return json(range_body(now_at += 10)); };
     store.look = [&](const auto&) {
         return json("{" + header(now_at) + ",\"count\":\"1\"}");
@@ -151,8 +151,8 @@ TEST_CASE("mirror proof: a key that is gone without a word is found out by its n
 }
 
 TEST_CASE("mirror proof: the comparison with etcd's keys repairs what the watch has lost", "[mirror][proof]") {
-    quiet_store store;
     std::atomic<bool> lost{false};
+    quiet_store store;
     store.verification = [&](const auto& r) {
         CHECK(r.member("revision") == "5");
         return json(range_body(5, {pair("/a/x", "", lost ? 4 : 5)}));
@@ -172,8 +172,8 @@ TEST_CASE("mirror proof: the comparison with etcd's keys repairs what the watch 
 
 TEST_CASE("mirror proof: a probe that tells of an older or another store leads to a resync that says so", "[mirror][proof]") {
     const bool other = GENERATE(true, false);
-    quiet_store store;
     std::atomic<bool> replaced{false};
+    quiet_store store;
     store.probe = [&](const auto&) { return json(replaced ? range_body(other ? 5 : 3, {}, false, other ? 8 : some_cluster) : range_body(5)); };
     store.list = [&](const auto&) {
         return json(replaced ? range_body(other ? 5 : 3, {pair("/a/y", "9", 3)}, false, other ? 8 : some_cluster)
@@ -212,8 +212,8 @@ TEST_CASE("mirror proof: what is known already is not listed again", "[mirror][p
 
 TEST_CASE("mirror proof: a compaction of what a look has shown to be none of ours needs no load", "[mirror][proof]") {
     const bool cancel_is_late = GENERATE(true, false);   // or the answer of the look
-    quiet_store store;
     std::atomic<bool> looked{false}, listed{false};
+    quiet_store store;
     store.probe = [](const auto&) { return json(range_body(20)); };
     store.look = [&](const auto&) {
         looked = true;
@@ -249,8 +249,8 @@ TEST_CASE("mirror proof: a compaction of what a look has shown to be none of our
 }
 
 TEST_CASE("mirror proof: an answer that the watch has overtaken is no store that went back", "[mirror][proof]") {
-    quiet_store store;
     std::atomic<bool> asked{false}, delivered{false};
+    quiet_store store;
     store.watch = [&](const auto&) {
         gateway_answer a = stream({created(5)}, then::hold);
         a.steps.push_back({chunk(news(6, {put_event("/a/x", "2", 6)})), 0ms, [&] { return asked.load(); }});
@@ -271,8 +271,8 @@ TEST_CASE("mirror proof: an answer that the watch has overtaken is no store that
 }
 
 TEST_CASE("mirror proof: a lagging member of which nobody can say more is no store that went back", "[mirror][proof]") {
-    quiet_store store;
     std::atomic<int> asked{0};
+    quiet_store store;
     store.watch = [](const auto&) { return stream({created(3)}, then::hold); };
     store.probe = [&](const auto&) {
         return ++asked <= 3 ? json(fault(14, "etcdserver: request timed out"), 503) : json(range_body(5));

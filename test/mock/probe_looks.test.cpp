@@ -41,7 +41,6 @@ std::string txn_body(revision_t revision, const std::vector<std::string>& answer
 struct busy_store {
     std::atomic<revision_t> at{5};
     std::atomic<bool> moving{true};
-    fake_gateway gateway;
     std::function<std::string(const gateway_request&)> list = [this](const gateway_request& r) { return range_body(at, {pair(key_of(r) + "k", "1", 5)}); };
     std::function<gateway_answer(const gateway_request&)> look = [this](const auto&) { return json(look_body(at, 1)); };
     std::function<gateway_answer(const gateway_request&)> looks = [this](const gateway_request& r) {
@@ -52,6 +51,7 @@ struct busy_store {
     };
     std::atomic<std::size_t> probes{0}, single_looks{0}, shared{0};
     std::atomic<unsigned> warnings{0};   // of which each says that something seems to be wrong
+    fake_gateway gateway;
 
     busy_store() {
         gateway.on(range_path, [this](const gateway_request& r) {
@@ -160,8 +160,8 @@ TEST_CASE("probe looks: two hundred mirrors are four requests a probe", "[mirror
 }
 
 TEST_CASE("probe looks: the ranges of one mirror are seen together", "[mirror][probe_looks]") {
-    busy_store store;
     const std::size_t in_second = GENERATE(as<std::size_t>{}, 1, 0);
+    busy_store store;
     store.looks = [&](const gateway_request& r) {
         REQUIRE(operations(r) == 2);
         return json(txn_body(store.at, {look_body(store.at, 1), look_body(store.at, in_second)}));
@@ -179,10 +179,10 @@ TEST_CASE("probe looks: the ranges of one mirror are seen together", "[mirror][p
 }
 
 TEST_CASE("probe looks: a range that may no longer be read costs the others nothing, and the member neither", "[mirror][probe_looks]") {
-    busy_store store;
     const auto denied = json(fault(7, "etcdserver: permission denied"), 403);
     std::atomic<bool> revoked{false};
     std::atomic<std::size_t> refusals{0}, of_two{0};
+    busy_store store;
     store.looks = [&, answer = store.looks](const gateway_request& r) {
         if (revoked && asks_for(r, 1)) {
             ++refusals;
@@ -242,22 +242,22 @@ TEST_CASE("probe looks: where no transaction passes each mirror looks by itself"
 
 TEST_CASE("probe looks: a change of ours that a look finds is waited for, then asked of another stream, then loaded", "[mirror][probe_looks]") {
     const auto [deleted, delivered] = GENERATE(std::pair(false, true), std::pair(true, true), std::pair(true, false));
-    busy_store store;
     constexpr revision_t change = 1000;
+    const std::string key = prefix(0) + "k";
     std::atomic<revision_t> changed_at{0};
+    busy_store store;
     const auto seen = [&] {
         if (changed_at == 0) return look_body(store.at, 1);
-        return deleted ? look_body(store.at, 0) : look_body(store.at, 1, {pair(prefix(0) + "k", "", changed_at)});
+        return deleted ? look_body(store.at, 0) : look_body(store.at, 1, {pair(key, "", changed_at)});
     };
-    const std::string key = prefix(0) + "k";
-    store.looks = [&](const gateway_request& r) {
+    store.looks = [&, seen](const gateway_request& r) {
         if (r.number == 2) {
             changed_at = change;
             store.at = change + 5;
         }
         return json(txn_body(store.at, {seen()}));
     };
-    store.look = [&](const gateway_request& r) {
+    store.look = [&, seen](const gateway_request& r) {
         const bool known = changed_at != 0 && std::stoll(r.member("min_mod_revision")) > changed_at;
         return json(known ? look_body(store.at, deleted ? 0 : 1) : seen());
     };

@@ -12,6 +12,7 @@
 #include <boost/asio/strand.hpp>
 #include <boost/asio/this_coro.hpp>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <set>
@@ -57,6 +58,19 @@ std::shared_ptr<sealer> with(const etcd::strand& on, provide provider, std::chro
 }
 
 const auto never = transport::clock::time_point::max();
+
+struct found_keys {
+    policy::wanted_keys keys;
+    bool complete;
+};
+
+/// What is there for an answer sealed with these, by `due`.
+asio::awaitable<found_keys> keys_for(std::shared_ptr<sealer> s, std::set<std::string> ids, transport::clock::time_point due) {
+    policy::wanted_keys keys = s->none_yet();
+    s->want(keys, ids);
+    const bool complete = co_await s->at_hand(keys, due);
+    co_return found_keys{std::move(keys), complete};
+}
 
 /// Runs `body(strand)` on a strand.
 template <class Body>
@@ -129,9 +143,9 @@ TEST_CASE("sealer: many who need a key ask for it once, also when the first of t
         const auto need = [&, s]() -> asio::awaitable<void> {
             co_await asio::this_coro::throw_if_cancelled(false);
             const std::set<std::string> ids{"own", "x"};
-            const sealer::opener with = co_await s->at_hand(ids, never);
+            const found_keys with = co_await keys_for(s, ids, never);
             ++ended;
-            if (with.complete && with.keys.has("x") && with.missing.empty()) ++complete;
+            if (with.complete && with.keys.keys().has("x")) ++complete;
         };
         asio::cancellation_signal stop;
         asio::co_spawn(on, need(), asio::bind_cancellation_slot(stop.slot(), asio::detached));
@@ -152,9 +166,9 @@ TEST_CASE("sealer: a provider that throws, has no such key, or is too late", "[s
         const auto why = [on](provide provider, std::chrono::milliseconds limit) -> asio::awaitable<error> {
             const std::shared_ptr<sealer> s = with(on, std::move(provider), limit);
             const std::set<std::string> ids{"x"};
-            const sealer::opener got = co_await s->at_hand(ids, never);
+            const found_keys got = co_await keys_for(s, ids, never);
             CHECK(got.complete);
-            co_return got.missing.at("x");
+            co_return got.keys.why_without("x").value();
         };
         const provide throws_at_once = [](std::string) -> asio::awaitable<std::optional<sealing_key>> { throw std::runtime_error("no vault"); };
         const provide throws_later = [](std::string) -> asio::awaitable<std::optional<sealing_key>> {
@@ -194,16 +208,55 @@ TEST_CASE("sealer: an answer that comes too late is kept, and nobody waits past 
         };
         const std::shared_ptr<sealer> s = with(on, deaf, 30ms);
         const std::set<std::string> ids{"x"};
-        const sealer::opener hasty = co_await s->at_hand(ids, transport::clock::now());
+        const found_keys hasty = co_await keys_for(s, ids, transport::clock::now());
         CHECK_FALSE(hasty.complete);
-        const sealer::opener given_up = co_await s->at_hand(ids, never);
+        const found_keys given_up = co_await keys_for(s, ids, never);
         CHECK(given_up.complete);
-        CHECK(given_up.missing.at("x").code == errc::key_unavailable);
+        CHECK(given_up.keys.why_without("x").value().code == errc::key_unavailable);
         gate->cancel();
         for (;;) {
-            const sealer::opener now = co_await s->at_hand(ids, transport::clock::now());
-            if (now.keys.has("x")) break;
+            const found_keys now = co_await keys_for(s, ids, transport::clock::now());
+            if (now.keys.keys().has("x")) break;
             co_await asio::post(on, asio::use_awaitable);
         }
+    });
+}
+
+TEST_CASE("sealer: made-up ids cost so many calls, so many at once, and no key that is known", "[sealing]") {
+    run_on_strand([](etcd::strand on) -> asio::awaitable<void> {
+        std::size_t asked = 0, at_once = 0, most_at_once = 0;
+        const std::shared_ptr<sealer> s = with(on, [&](std::string id) -> asio::awaitable<std::optional<sealing_key>> {
+            ++asked;
+            most_at_once = std::max(most_at_once, ++at_once);
+            co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
+            --at_once;
+            if (id == "good") co_return sealing_key::generate();
+            co_return std::nullopt;
+        });
+        const std::set<std::string> good{"good"};
+        const found_keys before = co_await keys_for(s, good, never);
+        CHECK(before.keys.keys().has("good"));
+        CHECK(asked == 1);
+
+        std::set<std::string> flood{"good"};
+        for (int i = 0; i < 10'000; ++i) flood.insert("forged-" + std::to_string(i));
+        const std::size_t most = sealer::most_asked_for;
+        const found_keys flooded = co_await keys_for(s, flood, never);
+        CHECK(flooded.complete);
+        CHECK(asked == 1 + most);
+        CHECK(most_at_once == policy::key_questions::most_at_once);
+        CHECK(flooded.keys.keys().has("good"));
+        std::size_t absent = 0, refused = 0;
+        for (const std::string& id : flood) {
+            const std::optional<error> why = flooded.keys.why_without(id);
+            if (why && why->code == errc::unknown_key_id) ++absent;
+            if (why && why->code == errc::key_unavailable) ++refused;
+        }
+        CHECK(absent == most);
+        CHECK(refused == 10'000 - most);
+
+        const found_keys after = co_await keys_for(s, good, never);
+        CHECK(after.keys.keys().has("good"));
+        CHECK(asked == 1 + most);
     });
 }

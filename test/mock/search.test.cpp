@@ -26,7 +26,9 @@ TEST_CASE("search: a hard expression leaves the strand to others between keys, a
         first.steps.push_back({{}, 0ms, [&] { return answered = true; }});
         return first;
     });
-    with_client(options_for({gateway.url()}), [&](client& c) -> asio::awaitable<void> {
+    client_options o = options_for({gateway.url()});
+    o.page_size = static_cast<std::int64_t>(keys.size());
+    with_client(o, [&](client& c) -> asio::awaitable<void> {
         search_response found;
         error_code how;
         bool ended = false;

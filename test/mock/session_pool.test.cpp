@@ -1,5 +1,4 @@
-#include "transport/session_pool.hpp"
-
+#include "mock/pool_scene.hpp"
 #include "support/catch.hpp"
 #include "support/fake_gateway.hpp"
 #include "support/gateway_words.hpp"
@@ -16,6 +15,7 @@
 using namespace dynconf;
 using namespace dynconf::transport;
 using namespace std::chrono_literals;
+using test::acquire;
 using test::fake_gateway;
 using test::until;
 
@@ -65,7 +65,7 @@ struct waiter {
                std::function<void()> told = [] {}) {
         auto body = [this, pool, due, told]() -> asio::awaitable<void> {
             co_await asio::this_coro::throw_if_cancelled(false);
-            auto lease = co_await pool->acquire(due);
+            auto lease = co_await acquire(pool, due);
             got.emplace(std::move(lease));
             told();
         };
@@ -82,7 +82,7 @@ TEST_CASE("pool: a session that was used is used again, the last one first", "[p
         auto executor = co_await asio::this_coro::executor;
         const auto pool = pool_for(executor, gateway.url(), limited(4));
         for (int i = 0; i < 3; ++i) {
-            auto lease = co_await pool->acquire(soon());
+            auto lease = co_await acquire(pool, soon());
             REQUIRE(lease);
             CHECK(pool->idle() == 0);
             co_await use(*lease);
@@ -91,8 +91,8 @@ TEST_CASE("pool: a session that was used is used again, the last one first", "[p
         CHECK(gateway.connections() == 1);
         const http_session* second = nullptr;
         {
-            auto a = co_await pool->acquire(soon());
-            auto b = co_await pool->acquire(soon());
+            auto a = co_await acquire(pool, soon());
+            auto b = co_await acquire(pool, soon());
             REQUIRE(a);
             REQUIRE(b);
             co_await use(*a);
@@ -100,7 +100,7 @@ TEST_CASE("pool: a session that was used is used again, the last one first", "[p
             second = &**a;   // given back last: members of a scope end in reverse order
         }
         CHECK(pool->idle() == 2);
-        auto again = co_await pool->acquire(soon());
+        auto again = co_await acquire(pool, soon());
         REQUIRE(again);
         CHECK(&**again == second);
         CHECK(gateway.connections() == 2);
@@ -115,8 +115,8 @@ TEST_CASE("pool: the limit holds, and waiters come in order", "[pool]") {
     test::run([&]() -> asio::awaitable<void> {
         auto executor = co_await asio::this_coro::executor;
         const auto pool = pool_for(executor, gateway.url(), limited(2));
-        std::optional<result<session_pool::lease>> one(co_await pool->acquire(soon()));
-        std::optional<result<session_pool::lease>> two(co_await pool->acquire(soon()));
+        std::optional<result<session_pool::lease>> one(co_await acquire(pool, soon()));
+        std::optional<result<session_pool::lease>> two(co_await acquire(pool, soon()));
         REQUIRE(one->has_value());
         REQUIRE(two->has_value());
         std::vector<int> order;
@@ -141,7 +141,7 @@ TEST_CASE("pool: a caller that comes late does not overtake one that was woken",
     test::run([&]() -> asio::awaitable<void> {
         auto executor = co_await asio::this_coro::executor;
         const auto pool = pool_for(executor, gateway.url(), limited(1));
-        std::optional<result<session_pool::lease>> held(co_await pool->acquire(soon()));
+        std::optional<result<session_pool::lease>> held(co_await acquire(pool, soon()));
         std::vector<int> order;
         waiter first, second, late;
         first.start(executor, pool, soon(), [&] { order.push_back(1); });
@@ -162,7 +162,7 @@ TEST_CASE("pool: a waiter that gives up passes its wake-up on", "[pool]") {
     test::run([&]() -> asio::awaitable<void> {
         auto executor = co_await asio::this_coro::executor;
         const auto pool = pool_for(executor, gateway.url(), limited(1));
-        std::optional<result<session_pool::lease>> held(co_await pool->acquire(soon()));
+        std::optional<result<session_pool::lease>> held(co_await acquire(pool, soon()));
         waiter first, second;
         first.start(executor, pool, soon());
         second.start(executor, pool, soon());
@@ -181,9 +181,9 @@ TEST_CASE("pool: the wait for a place ends at its time", "[pool]") {
     test::run([&]() -> asio::awaitable<void> {
         auto executor = co_await asio::this_coro::executor;
         const auto pool = pool_for(executor, gateway.url(), limited(1));
-        auto held = co_await pool->acquire(soon());
+        auto held = co_await acquire(pool, soon());
         REQUIRE(held);
-        auto late = co_await pool->acquire(std::chrono::steady_clock::now() + 5ms);
+        auto late = co_await acquire(pool, std::chrono::steady_clock::now() + 5ms);
         REQUIRE_FALSE(late);
         CHECK(late.error().code == errc::deadline_exceeded);
     });
@@ -200,12 +200,12 @@ TEST_CASE("pool: an idle connection that the server closed is not used again", "
         auto executor = co_await asio::this_coro::executor;
         const auto pool = pool_for(executor, gateway.url(), limited(4));
         {
-            auto lease = co_await pool->acquire(soon());
+            auto lease = co_await acquire(pool, soon());
             REQUIRE(lease);
             co_await use(*lease);
             co_await until([&] { return gateway.open_connections() == 0; });
         }
-        auto fresh = co_await pool->acquire(soon());
+        auto fresh = co_await acquire(pool, soon());
         REQUIRE(fresh);
         co_await use(*fresh);
         CHECK(gateway.connections() == 2);
@@ -228,7 +228,7 @@ TEST_CASE("pool: bytes out of turn make an idle connection useless", "[pool]") {
         const auto pool = pool_for(executor, gateway.url(), limited(4));
         http_session* used = nullptr;
         {
-            auto lease = co_await pool->acquire(soon());
+            auto lease = co_await acquire(pool, soon());
             REQUIRE(lease);
             co_await use(*lease);
             used = &**lease;
@@ -236,7 +236,7 @@ TEST_CASE("pool: bytes out of turn make an idle connection useless", "[pool]") {
         CHECK(pool->idle() == 1);
         returned = true;
         co_await until([&] { return !used->reusable(); });
-        auto fresh = co_await pool->acquire(soon());
+        auto fresh = co_await acquire(pool, soon());
         REQUIRE(fresh);
         CHECK(gateway.connections() >= 1);
         CHECK(pool->idle() == 0);
@@ -252,7 +252,7 @@ TEST_CASE("pool: one that was idle too long is not used again", "[pool]") {
         options.idle_timeout = 0ms;
         const auto pool = pool_for(executor, gateway.url(), options);
         for (int i = 0; i < 2; ++i) {
-            auto lease = co_await pool->acquire(soon());
+            auto lease = co_await acquire(pool, soon());
             REQUIRE(lease);
             co_await use(*lease);
         }
@@ -268,7 +268,7 @@ TEST_CASE("pool: every way to fail gives the place back", "[pool]") {
         auto executor = co_await asio::this_coro::executor;
         const auto nobody = pool_for(executor, test::refusing_url(), limited(1));
         for (int i = 0; i < 3; ++i) {
-            auto refused = co_await nobody->acquire(soon());
+            auto refused = co_await acquire(nobody, soon());
             REQUIRE_FALSE(refused);
             CHECK(refused.error().code == asio::error::connection_refused);
         }
@@ -281,7 +281,7 @@ TEST_CASE("pool: every way to fail gives the place back", "[pool]") {
 
         const auto pool = pool_for(executor, gateway.url(), limited(1));
         for (int i = 0; i < 3; ++i) {
-            auto lease = co_await pool->acquire(soon());
+            auto lease = co_await acquire(pool, soon());
             REQUIRE(lease);
             const std::string request = "POST /hang_up HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n";
             nothing sink;
@@ -292,8 +292,8 @@ TEST_CASE("pool: every way to fail gives the place back", "[pool]") {
             CHECK(complete.error().code == errc::connection_closed);
         }
         CHECK(pool->idle() == 0);
-        for (int i = 0; i < 3; ++i) auto dropped_unused = co_await pool->acquire(soon());
-        auto last = co_await pool->acquire(soon());
+        for (int i = 0; i < 3; ++i) auto dropped_unused = co_await acquire(pool, soon());
+        auto last = co_await acquire(pool, soon());
         REQUIRE(last);
         co_await use(*last);
     });
@@ -307,7 +307,7 @@ TEST_CASE("pool: a connect that hangs is over when the caller's time is", "[pool
         const std::string url = "https://127.0.0.1:" + std::to_string(silent.local_endpoint().port());
         const auto pool = pool_for(executor, url, limited(1));
         const auto begin = std::chrono::steady_clock::now();
-        auto lease = co_await pool->acquire(begin + 20ms);   // the TLS handshake gets no answer
+        auto lease = co_await acquire(pool, begin + 20ms);   // the TLS handshake gets no answer
         REQUIRE_FALSE(lease);
         CHECK(lease.error().code == errc::deadline_exceeded);
         CHECK(std::chrono::steady_clock::now() - begin < 3s);

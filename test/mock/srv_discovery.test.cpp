@@ -1,17 +1,16 @@
 #include <dynconf/config/manager.hpp>
 #include <dynconf/mirror.hpp>
 
-#include "mock/core_scene.hpp"
-#include "support/dns_responder.hpp"
+#include "etcd/snapshot.hpp"
+#include "mock/srv_scene.hpp"
+#include "support/scratch_dir.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/detached.hpp>
 
-#include <algorithm>
 #include <chrono>
 #include <memory>
-#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -20,72 +19,6 @@
 using namespace dynconf;
 using namespace std::chrono_literals;
 using namespace dynconf::test;
-
-namespace {
-
-/// A domain whose name server says what it is told to.
-class domain {
-public:
-    explicit domain(dns_reply plain = no_such_name(), dns_reply secure = no_such_name())
-        : plain_(std::move(plain)), secure_(std::move(secure)), server_([this](const std::string& name) {
-              const std::lock_guard lock(mutex_);
-              return name.find("-ssl") == std::string::npos ? plain_ : secure_;
-          }) {}
-
-    void says(dns_reply plain, dns_reply secure = no_such_name()) {
-        const std::lock_guard lock(mutex_);
-        plain_ = std::move(plain);
-        secure_ = std::move(secure);
-    }
-    std::size_t asked(const std::string& for_name) const {
-        const auto all = server_.asked();
-        return static_cast<std::size_t>(std::count(all.begin(), all.end(), for_name));
-    }
-    transport::name_servers servers() const { return {server_.address()}; }
-
-private:
-    std::mutex mutex_;
-    dns_reply plain_;
-    dns_reply secure_;
-    dns_responder server_;
-};
-
-const std::string plain_name = "_etcd-client._tcp.example.test";
-const std::string secure_name = "_etcd-client-ssl._tcp.example.test";
-
-dns_srv record(const fake_gateway& g, std::uint16_t priority = 0) {
-    const std::string url = g.url();
-    return {priority, 0, static_cast<std::uint16_t>(std::stoi(url.substr(url.rfind(':') + 1))), "127.0.0.1"};
-}
-
-client_options by_srv() {
-    client_options o = options_for({});
-    o.discovery.srv = "example.test";
-    o.discovery.refresh = 40ms;
-    return o;
-}
-
-void with_domain(const domain& d, const client_options& options, const std::function<asio::awaitable<void>(etcd::client_core&)>& what) {
-    with_core(options, [&](etcd::client_core& core) -> asio::awaitable<void> {
-        core.ask_name_servers(d.servers());
-        co_await what(core);
-    });
-}
-
-void serves(fake_gateway& g) {
-    g.on(range_path, empty_range);
-    g.on(status_path, healthy_status);
-}
-
-bool says(const error& e, const std::string& words) { return e.message().find(words) != std::string::npos; }
-
-dns_reply silent() {
-    dns_reply r;
-    r.silent = true;
-    return r;
-}
-
-}  // namespace
 
 TEST_CASE("srv discovery: names that cannot be looked up are refused at once", "[srv]") {
     asio::io_context io;
@@ -370,10 +303,13 @@ TEST_CASE("srv discovery: beside https no plain record is looked up or taken", "
             CHECK(!got);
         });
         CHECK(d.asked(plain_name) == 0);
+        CHECK(plain.connections() == 0);
     }
+    client_options any_target = by_srv();   // its own does not stand below a domain
+    any_target.discovery.allow_foreign_targets = true;
     SECTION("https was found, and has gone") {
         domain d(dns_reply{0, {record(plain)}}, dns_reply{0, {{0, 0, 1, "127.0.0.1"}}});
-        with_domain(d, by_srv(), [&](etcd::client_core& core) -> asio::awaitable<void> {
+        with_domain(d, any_target, [&](etcd::client_core& core) -> asio::awaitable<void> {
             auto got = co_await read(core);
             CHECK(!got);
             d.says({0, {record(plain)}});
@@ -384,10 +320,11 @@ TEST_CASE("srv discovery: beside https no plain record is looked up or taken", "
             CHECK(!got);
         });
         CHECK(d.asked(plain_name) == 0);
+        CHECK(plain.connections() == 0);
     }
     SECTION("https appears: plain is left") {
         domain d(dns_reply{0, {record(plain)}});
-        with_domain(d, by_srv(), [&](etcd::client_core& core) -> asio::awaitable<void> {
+        with_domain(d, any_target, [&](etcd::client_core& core) -> asio::awaitable<void> {
             auto got = co_await read(core);
             CHECK(got.has_value());
             plain.on(range_path, [](const auto&) { return hang_up(); });
@@ -397,11 +334,82 @@ TEST_CASE("srv discovery: beside https no plain record is looked up or taken", "
             do got = co_await read(core);
             while (!says(got.error(), "https://"));
             serves(plain);
+            const std::size_t before = plain.connections();
             got = co_await read(core);
             CHECK(!got);
+            CHECK(plain.connections() == before);
         });
     }
-    CHECK(plain.connections() <= 3);
+}
+
+TEST_CASE("srv discovery: a forged no does not get the password in plain http, unless that is allowed", "[srv]") {
+    fake_gateway plain;
+    serves(plain);
+    plain.on(auth_path, [](const auto&) { return json("{" + header(5) + ",\"token\":\"t.1\"}"); });
+    const domain d(dns_reply{0, {record(plain)}});
+    std::vector<std::string> events;
+    client_options o = with_user(by_srv());
+    o.log = [&](const log_record& r) { events.emplace_back(r.event); };
+    SECTION("refused") {
+        with_domain(d, o, [&](etcd::client_core& core) -> asio::awaitable<void> {
+            auto got = co_await read(core);
+            REQUIRE(!got);
+            INFO(got.error().message());
+            CHECK(got.error().code == errc::discovery_failed);
+            CHECK(says(got.error(), "auth is set"));
+            CHECK(says(got.error(), "discovery.allow_plain"));
+        });
+        CHECK(plain.connections() == 0);
+    }
+    SECTION("allowed, and loud") {
+        o.discovery.allow_plain = true;
+        with_domain(d, o, [&](etcd::client_core& core) -> asio::awaitable<void> {
+            auto got = co_await read(core);
+            CHECK(got.has_value());
+        });
+        CHECK(plain.count(auth_path) == 1);
+        CHECK(std::count(events.begin(), events.end(), "srv_plain") == 1);
+    }
+}
+
+TEST_CASE("srv discovery: a target outside of the domain is told, and not used where the system's authorities judge it", "[srv]") {
+    const dns_srv evil{0, 0, 1, "evil.test"}, good{1, 0, 1, "127.0.0.1"};   // of an address no domain is
+    const domain d(no_such_name(), dns_reply{0, {evil, good}});
+    std::vector<std::string> events;
+    client_options o = by_srv();
+    o.log = [&](const log_record& r) { events.push_back(std::string(r.event) + " " + r.text); };
+    with_domain(d, o, [&](etcd::client_core& core) -> asio::awaitable<void> {
+        auto got = co_await read(core);
+        REQUIRE(!got);
+        INFO(got.error().message());
+        CHECK(got.error().code == errc::discovery_failed);
+        CHECK(says(got.error(), "is outside of the domain"));
+        CHECK(core.endpoint_count() == 0);
+    });
+    const domain both(no_such_name(), dns_reply{0, {evil, {1, 0, 1, "etcd.example.test"}}});
+    with_domain(both, o, [&](etcd::client_core& core) -> asio::awaitable<void> {
+        auto got = co_await read(core);
+        CHECK(!got);
+        CHECK(core.endpoint_count() == 1);
+        CHECK(core.endpoint_name(0) == "https://etcd.example.test:1");
+    });
+    CHECK(std::any_of(events.begin(), events.end(), [](const std::string& e) { return e.starts_with("srv_target_refused 'evil.test'"); }));
+    CHECK(std::none_of(events.begin(), events.end(), [](const std::string& e) { return e.find("evil.test:1") != std::string::npos; }));
+}
+
+TEST_CASE("srv discovery: a snapshot that is the first call goes on at the next endpoint", "[srv]") {
+    fake_gateway best, next;
+    const std::string path = "/v3/maintenance/snapshot";
+    best.on(path, no_leader);
+    next.on(path, no_leader);
+    const domain d(dns_reply{0, {record(next, 20), record(best, 10)}});
+    const scratch_dir dir;
+    with_domain(d, by_srv(), [&](etcd::client_core& core) -> asio::awaitable<void> {
+        const auto taken = co_await etcd::take_snapshot(core, dir.path() / "db", std::nullopt);
+        CHECK(!taken);
+    });
+    CHECK(best.count(path) == 1);
+    CHECK(next.count(path) == 1);
 }
 
 TEST_CASE("srv discovery: a mirror starts from records alone", "[srv][mirror]") {

@@ -3,6 +3,7 @@
 #include "support/parallel.hpp"
 #include "support/scratch_dir.hpp"
 #include "support/test_ca.hpp"
+#include "support/threads.hpp"
 #include "transport/secret_file.hpp"
 #include "transport/tls.hpp"
 #include "transport/tls_files.hpp"
@@ -24,7 +25,6 @@
 #include <chrono>
 #include <filesystem>
 #include <functional>
-#include <iterator>
 #include <optional>
 #include <string>
 #include <vector>
@@ -49,12 +49,6 @@ error made(const tls_options& options) {
 }
 
 constexpr const char* password = "a password of a key";
-
-/// How many the process has.
-std::size_t threads() {
-    const std::filesystem::directory_iterator all("/proc/self/task"), none;
-    return static_cast<std::size_t>(std::distance(all, none));
-}
 
 }  // namespace
 
@@ -83,13 +77,29 @@ TEST_CASE("tls: a client key of any type and form that OpenSSL reads", "[tls]") 
         options.key_pem = text_of(who.key);
         CHECK(made(options) == error_code());
 
-        // Encrypted: PKCS#8 of two kinds, PKCS#12, and what OpenSSL wrote before PKCS#8.
-        const std::string sealed = dir + "sealed.key", old = dir + "old.key", p12 = dir + "who.p12";
+        // As DER: PKCS#8, and what was before it.
+        std::vector<std::string> forms{dir + "key.der"};
+        openssl({"pkcs8", "-topk8", "-nocrypt", "-in", who.key, "-outform", "DER", "-out", forms.back()});
+        if (std::string(type) != "ed25519") {
+            forms.push_back(dir + "old.der");
+            std::vector<std::string> arguments{std::string(type) == "ec" ? "ec" : "rsa", "-in", who.key, "-outform", "DER", "-out", forms.back()};
+            if (arguments[0] == "rsa") arguments.insert(arguments.begin() + 1, "-traditional");
+            openssl(arguments);
+        }
+        for (const std::string& form : forms) {
+            INFO(form);
+            CHECK(made(with({who.certificate, form})).message() == error{}.message());
+        }
+
+        // Encrypted: PKCS#8 of two kinds, as PEM and DER, PKCS#12, and what OpenSSL wrote before PKCS#8.
+        const std::string sealed = dir + "sealed.key", old = dir + "old.key", der = dir + "sealed.der", p12 = dir + "who.p12";
         openssl({"pkcs8", "-topk8", "-in", who.key, "-out", sealed, "-v2", "aes-256-cbc", "-passout", std::string("pass:") + password});
+        openssl({"pkcs8", "-topk8", "-in", who.key, "-outform", "DER", "-out", der, "-passout", std::string("pass:") + password});
         openssl({"pkcs12", "-export", "-in", who.certificate, "-inkey", who.key, "-certfile", ca.file(), "-out", p12, "-passout",
                  std::string("pass:") + password});
         std::vector<tls_options> all;
         all.push_back(with({who.certificate, sealed}));
+        all.push_back(with({who.certificate, der}));
         all.emplace_back().cert_file = p12;
         if (std::string(type) != "ed25519") {
             const std::string tool = std::string(type) == "ec" ? "ec" : "rsa";

@@ -58,6 +58,7 @@ struct verdict {
     std::size_t operations = 0;
     std::size_t sights = 0;
     std::size_t troubles = 0;
+    std::size_t excuses = 0;           ///< Events that an observer need not have seen, and has not.
     milliseconds simulated{};
     std::uint64_t digest = 0;          ///< Of what was done and seen, and when: the same for the same seed.
 };
@@ -87,7 +88,11 @@ public:
     testing::history& record() noexcept { return record_; }
     /// The user "app" has another password from now on, which who asks for it is told.
     void change_password();
+    /// A login may be under way with the one before.
+    bool password_is_new() const noexcept { return passwords_ > 0 && now() - password_changed_ < 30s; }
 
+    /// Nothing goes wrong here.
+    bool calm() const noexcept { return drawn_.trouble <= 0 && drawn_.broken_exchanges <= 0; }
     /// Nothing more is to be begun.
     bool over() const noexcept { return over_; }
     /// Those who look on have to go.
@@ -148,9 +153,10 @@ private:
     asio::awaitable<credentials> ask_for_credentials();
     asio::awaitable<void> write_last();
     void recover();
+    void rest();
     void close();
     void judge();
-    bool is_excused(const testing::violation& v) const;
+    bool is_excused(const testing::observer& who, const event& what) const;
 
     /// Sees each change as the store makes it: what the ends of leases have deleted nobody has asked for.
     class witness;
@@ -165,6 +171,7 @@ private:
     std::vector<std::shared_ptr<testing::member_server>> servers_;
     std::string password_ = "password 0";
     std::size_t passwords_ = 0;
+    time_point password_changed_{};
     std::vector<client> clients_;
     testing::history record_;
     std::list<std::string> under_way_;
@@ -175,6 +182,7 @@ private:
     revision_t last_put_ = 0;
     revision_t last_delete_ = 0;
     std::size_t troubles_ = 0;
+    std::size_t excuses_ = 0;
     bool over_ = false;
     bool closing_ = false;
 };

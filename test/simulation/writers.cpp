@@ -115,7 +115,9 @@ private:
         if (random_.chance(0.5)) what.if_(version_of(k) == 0);
         else what.if_(version_of(k) != 0);
         const bool create = what.compares().front().is == comparison::relation::equal;
-        what.then(op::put(k, v));
+        put_options as_written;
+        as_written.ignore_lease = !create;
+        what.then(op::put(k, v, as_written));
         what.else_(op::range(key_range::key(k)));
         const time_point called = stage_.now();
         conditional writes(client_);
@@ -190,7 +192,12 @@ private:
             const auto enough = std::make_shared<asio::cancellation_signal>();
             stop_after(enough, random_.between(500ms, 15'000ms));
             auto token = asio::bind_cancellation_slot(enough->slot(), in_tuple);
-            co_await all.keep_alive(given, token);
+            auto [ec] = co_await all.keep_alive(given, token);
+            // Who was not told of a loss until it went may rely on the lease.
+            const auto& there = stage_.cluster().store().leases();
+            if (ec == asio::error::operation_aborted && !there.contains(given.id)) stage_.fault(name_ + ": a lease that is kept alive has ended");
+            if (ec == errc::lease_revoked) stage_.fault(name_ + ": a lease ended before its time");
+            if (ec != asio::error::operation_aborted && stage_.calm()) stage_.fault(name_ + ": a lease was lost though all was well: " + ec.message());
         }
         if (!random_.chance(0.5)) co_return;
         called = stage_.now();

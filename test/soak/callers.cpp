@@ -297,12 +297,14 @@ asio::awaitable<void> soak_callers::watch(std::string name, client c, std::size_
             auto token = asio::bind_cancellation_slot(farewell.slot(), in_tuple);
             auto [ec, batch] = co_await news.next(token);
             if (done_looking_) co_return;
-            if (ec) break;
+            if (ec) {
+                me.seen.push_back({.what = sight::kind::ended, .at = clock::now(), .end = testing::ending_of(ec)});
+                break;
+            }
             reached_[number] = batch.revision;
             me.seen.push_back({.at = clock::now(), .revision = batch.revision, .events = std::move(batch.events)});
         }
-        // Compacted: what it has not seen does not concern it any more, another one begins at the present.
-        me.seen.push_back({.what = sight::kind::ended, .at = clock::now()});
+        // What it has not seen does not concern it any more, another one begins at the present. Whether it had to is judged.
         while (!done_looking_) {
             kv store(c);
             range_options count;

@@ -21,6 +21,7 @@ struct raw_options {
     std::optional<std::string> endpoints;
     std::string srv;
     std::string srv_name;
+    bool insecure_discovery = false;
     std::optional<std::string> user;
     std::optional<std::string> password;
     std::string password_file;
@@ -74,14 +75,15 @@ client_options client_options_of(const raw_options& raw, bool lasting) {
     else if (!raw.srv.empty()) options.endpoints.clear();
     options.discovery.srv = raw.srv;
     options.discovery.srv_name = raw.srv_name;
+    options.discovery.allow_plain = raw.insecure_discovery;
     options.auth = credentials_of(raw);
     options.tls.ca_file = raw.ca_file;
     options.tls.cert_file = raw.cert_file;
     options.tls.key_file = raw.key_file;
     options.tls.insecure_skip_verify = raw.insecure_skip_tls_verify;
-    if (raw.insecure_skip_tls_verify)
+    if (raw.insecure_skip_tls_verify || raw.insecure_discovery)
         options.log = [](const log_record& r) {
-            if (r.event == "tls_not_verified") std::cerr << "dynconf: warning: " + r.text + '\n';
+            if (r.event == "tls_not_verified" || r.event == "srv_plain") std::cerr << "dynconf: warning: " + r.text + '\n';
         };
     if (!raw.cert_file.empty() && variable("DYNCONF_KEY_PASSWORD")) options.tls.key_password_env = "DYNCONF_KEY_PASSWORD";
     options.connect_timeout = options.tls_timeout = std::chrono::milliseconds(raw.dial_timeout_ms);
@@ -161,6 +163,9 @@ std::variant<request, exit_code> parse_command_line(int argc, const char* const*
         ->envname("DYNCONF_DISCOVERY_SRV");
     app.add_option("--discovery-srv-name", raw.srv_name, "What follows \"etcd-client-ssl-\" in the name of those records")
         ->envname("DYNCONF_DISCOVERY_SRV_NAME");
+    app.add_flag("--insecure-discovery", raw.insecure_discovery,
+        "Takes endpoints of plain http from those records, too, where a password or certificates are given")
+        ->envname("DYNCONF_INSECURE_DISCOVERY");
     app.add_option("--user", raw.user, "name[:password] (Env:DYNCONF_USER)");
     app.add_option("--password", raw.password,
         "Better in a file or in the environment, where other users do not see it (Env:DYNCONF_PASSWORD)");

@@ -20,11 +20,12 @@ namespace dynconf {
 /// one more copy of them.
 struct cache_options {
     /// The file; empty: none is kept. Its directory has to exist; a relative path is below the directory that is current
-    /// when the manager is constructed. Beside it stand the generation before (".previous") and, for a moment, the next
-    /// one (".new"). One path for one manager.
+    /// when the manager is constructed. Beside it stand the generation before (".previous"), an empty file that a writer
+    /// locks (".lock") and, for a moment, the next one (".new"). One path for one manager; two that share it all the same
+    /// write one after the other.
     std::filesystem::path path;
-    /// A copy that was confirmed by etcd longer ago than this is not used. Zero: any is. While etcd confirms the content,
-    /// a copy is renewed long before it reaches that age.
+    /// A copy that was confirmed by etcd longer ago than this is not used. Zero: any is. While etcd confirms the content, the
+    /// copy is renewed each hour, or each eighth of this where that is sooner, but not more often than `write_every` allows.
     std::chrono::seconds max_age{7 * 24 * 3600};
     /// At most one write in this time, each a second after the first change it takes along, and a last one by `stop()`.
     /// That nothing has changed up to a later revision of etcd is written every ten minutes, and by `stop()`.
@@ -37,7 +38,7 @@ struct cache_options {
 
 /// What became of one file at start.
 enum class cache_verdict : std::uint8_t {
-    not_read,         ///< There was no need to look: no cache, local mode, or the newer one is usable.
+    not_read,         ///< No need to look: no cache, local mode, etcd's content still in memory, or the newer one is usable.
     usable,
     missing,          ///< There is none.
     unreadable,       ///< The system refused, or did not answer in time; no regular file.

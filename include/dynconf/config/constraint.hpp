@@ -29,7 +29,13 @@ public:
               return std::in_range<U>(n) && other.accepts(static_cast<U>(n));
           }) {}
 
-    bool accepts(const T& candidate) const { return accepts_(candidate); }
+    bool accepts(const T& candidate) const {
+        try {
+            return accepts_(candidate);
+        } catch (...) {
+            return false;
+        }
+    }
     const std::string& words() const noexcept { return words_; }
 
 private:

@@ -24,7 +24,7 @@ DYNCONF_API result<nlohmann::json> parse_json(std::string_view text, std::size_t
 
 /// A document as a value; JSON null is a document too, and not the null value.
 inline value make_json_value(nlohmann::json document) {
-    return value::from_storage(std::make_shared<const nlohmann::json>(std::move(document)));
+    return value::from_storage(value::json_type(std::make_shared<nlohmann::json>(std::move(document))));
 }
 
 template <> struct value_traits<nlohmann::json> {

@@ -32,8 +32,9 @@ struct manager_options {
     /// How long `start()` waits for etcd before it serves the copy on disk or the environment instead. That copy is read
     /// first, in as much time again at most, but two seconds at least; a disk that is silent for two seconds is given up.
     std::chrono::milliseconds start_timeout{10'000};
-    /// For the client that the manager makes of its settings; their endpoints, credentials and CA file come first. With
-    /// `discovery.srv` the settings need no endpoint.
+    /// For the client that the manager makes of its settings. Its endpoints are those of the settings, whatever stands here;
+    /// login, CA file, client certificate, key and key password are, where the settings name them. A certificate or key there
+    /// beside a text here (`tls.cert_pem`, `tls.key_pem`) is refused as two. With `discovery.srv` the settings need no endpoint.
     client_options client;
     /// Where values come from in local mode and as a fallback.
     environment_lookup look_up = process_environment();
@@ -91,7 +92,8 @@ public:
     }
 
     /// The first snapshot in which a value differs from that at `revision`: at once when there is one by now, else when
-    /// it is published. Steps in between are skipped. Also completes when the store has gone back to before `revision`.
+    /// it is published. Steps in between are skipped. Also completes, perhaps without a difference, when the store has gone
+    /// back to before `revision`, and at once for one that may be of a store before that, unless it is that of `current()`.
     /// Fails with errc::not_running when the manager is stopped.
     template <class Token = default_token>
     auto changed_since(revision_t revision, Token&& token = {}) {
@@ -99,7 +101,9 @@ public:
             [i = impl_, revision](detail::erased_handler<snapshot> h) { begin_changed_since(i, revision, std::move(h)); });
     }
 
-    /// The status as soon as its state is another than `state`: at once when it is. Steps in between may be skipped.
+    /// The status as soon as its state is another than `state`: at once when it is. Steps in between may be skipped. stop() is
+    /// a change of state as any other; of a stopped manager `stopped` lasts until start(). Fails with errc::not_running when
+    /// the manager is destroyed, and `state` is `stopped`.
     template <class Token = default_token>
     auto state_other_than(config_state state, Token&& token = {}) {
         return detail::initiate<dynconf::status>(std::forward<Token>(token),

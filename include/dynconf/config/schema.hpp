@@ -25,8 +25,9 @@ struct setting_traits {
 
 /// Which etcd keys are settings, what they are called, and how their text becomes a value.
 ///
-/// The manager calls these from `start()` and later from its strand, never from a constructor; a schema shared by
-/// several managers must allow concurrent calls. Maps are asked for once for each start.
+/// The manager calls these from `start()` and later from its strand, never from a constructor; get_values_by_keys() calls
+/// them on the thread of its caller. A schema that is used with that, or shared by several managers, must allow concurrent
+/// calls. Maps are asked for once for each start.
 /// An override that throws, or answers with an error, refuses the value (`schema_violation`).
 class DYNCONF_API schema {
 public:
@@ -50,7 +51,8 @@ public:
     virtual setting_traits traits(std::string_view name) const;
 
     /// Makes the schema open: the name of a key that the map does not have, or nothing for a key that is no setting.
-    /// A name the maps use already is never given to such a key. Default: closed, always nothing.
+    /// A name the maps use already is never given to such a key. Each key needs a name of its own: of two with one name the
+    /// last that was written counts, and when either is deleted the setting is gone. Default: closed, always nothing.
     virtual std::optional<std::string> name_of(std::string_view etcd_key) const;
 
 protected:

@@ -19,7 +19,7 @@ namespace dynconf {
 /// How the current snapshot relates to etcd.
 enum class config_state : std::uint8_t {
     stopped,    ///< Not started, or stopped: the last snapshot stays readable through `current()`.
-    starting,   ///< Nothing is loaded yet.
+    starting,   ///< start() is under way; a copy on disk, or what an earlier start has left, is served meanwhile.
     live,       ///< At most client_options::max_staleness behind etcd, proven; a confirmed watch delivers every change.
     stale,      ///< Loaded from etcd, perhaps before a restart, but not proven to be current since `status::since`.
     local,      ///< Values of the environment and defaults: by choice (local mode), or because etcd was never reached.
@@ -38,7 +38,7 @@ struct status {
     std::string endpoint;                            ///< That serves the watch; empty while none does.
     /// Nothing that etcd executed before this moment is missing; the clock's epoch when nothing was ever proven.
     std::chrono::steady_clock::time_point as_of{};
-    /// The state is not `live` any more by then, unless a later proof comes. The epoch: the source promises no bound.
+    /// The state is not `live` any more by then, unless a later proof comes. The epoch: there is no bound, of the source or yet.
     std::chrono::steady_clock::time_point good_until{};
     error cause;                                     ///< Why the state is not live; no code when it is, or is so by choice.
     std::uint64_t updates = 0;                       ///< Snapshots that changed a value.

@@ -19,6 +19,7 @@
 namespace dynconf::testing {
 
 class simulated_world;
+struct cluster_backup;
 
 /// What a fake etcd is told once.
 struct fake_etcd_options {
@@ -35,13 +36,30 @@ struct fake_etcd_options {
 
 /// What a member says no with, and what it does then.
 struct fake_refusal {
-    std::string path;            ///< Of the request; a prefix when it ends in '/', all when empty.
+    /// Of the request: a whole one ("/v3/kv/put"), all below it when it ends in '/', all there are when empty.
+    std::string path;
     grpc_errc status = grpc_errc::unavailable;
     std::string words = "etcdserver: request timed out";
     /// Executed all the same: an outcome that the client cannot know.
     bool executed = false;
     std::size_t skip = 0;        ///< So many matching requests go well first.
     std::size_t count = std::numeric_limits<std::size_t>::max();   ///< It happens so often at most.
+};
+
+/// Any answer at all, as of a proxy or a broken server; the request is not executed.
+struct fake_answer {
+    std::string path;            ///< As of a fake_refusal.
+    unsigned status = 200;
+    std::string content_type = "application/json";
+    std::string body = {};       ///< Sent as it is.
+    std::size_t skip = 0;        ///< So many matching requests go well first.
+    std::size_t count = 1;       ///< It happens so often at most.
+};
+
+/// What a fake_etcd held at some moment: keys with their history, leases, users and alarms.
+class fake_backup {
+    friend class fake_etcd;
+    std::shared_ptr<const cluster_backup> held_;
 };
 
 /// An etcd for tests, inside the process: revisions, history and compaction, transactions, leases, watches, users and roles
@@ -82,10 +100,21 @@ public:
     DYNCONF_API std::vector<lease_id> leases() const;
     /// A user who may read and write everything.
     DYNCONF_API void add_user(std::string name, std::string password);
-    /// Everything is gone, as if another cluster had taken its place under the same address.
+    DYNCONF_API fake_backup backup() const;
+    /// All that it holds is as it was then, revisions too: the volume of an older day. Streams end, and no token holds.
+    DYNCONF_API void restore(const fake_backup& older);
+    /// The same as another cluster with other members, as etcd's own tools restore a snapshot.
+    DYNCONF_API void restore_as_another(const fake_backup& older);
+    /// Everything is gone, users and alarms too, so that authentication is off: another cluster has taken its place under
+    /// the same addresses.
     DYNCONF_API void replace();
 
-    // What goes wrong. All of it ends with heal().
+    // What goes wrong. All of it ends with heal(). What is counted is counted at each of the members that it is about.
+    //
+    // Members that are stopped, paused or isolated do not vote. Without a majority of the others nobody leads: what has to be
+    // current, and what writes, is refused after 7 s or, as watches, at once, and is not executed (a real etcd may execute a
+    // write that was under way later: fake_refusal::executed). A leader that does not vote any more is followed by the next
+    // member after one to two seconds, for which whoever asks waits.
 
     static constexpr std::size_t every_member = std::numeric_limits<std::size_t>::max();
 
@@ -94,6 +123,10 @@ public:
     /// The next `count` requests whose path begins so.
     DYNCONF_API void break_exchanges(std::string path, const exchange_fault& how, std::size_t count = 1, std::size_t member = every_member);
     DYNCONF_API void refuse(const fake_refusal& what, std::size_t member = every_member);
+    DYNCONF_API void answer(const fake_answer& what, std::size_t member = every_member);
+    /// The next `count` requests of a path (as of a fake_refusal) are never answered, be they executed or not.
+    DYNCONF_API void lose_requests(std::string path, std::size_t count = 1, std::size_t member = every_member);
+    DYNCONF_API void lose_answers(std::string path, std::size_t count = 1, std::size_t member = every_member);
     /// As SIGKILL, and start() a new process: what was written stays.
     DYNCONF_API void stop(std::size_t member = every_member);
     DYNCONF_API void start(std::size_t member = every_member);
@@ -105,9 +138,17 @@ public:
     /// It applies nothing more for a while: what it shows without asking the others is old.
     DYNCONF_API void hold_back(std::size_t member);
     DYNCONF_API void catch_up(std::size_t member);
+    /// Watches are told no progress.
     DYNCONF_API void freeze_progress(bool frozen, std::size_t member = every_member);
-    /// All watches and keep-alive streams end, in mid-air.
+    /// Of the next `messages` that bring a watch its events none is sent, though etcd thinks it is,
+    DYNCONF_API void drop_events(std::size_t messages = 1, std::size_t member = every_member);
+    /// or each is sent twice.
+    DYNCONF_API void double_events(std::size_t messages = 1, std::size_t member = every_member);
+    /// All watches end, in mid-air,
     DYNCONF_API void end_streams(std::size_t member = every_member);
+    /// or with the line in which the gateway tells an error of a stream.
+    DYNCONF_API void fail_streams(grpc_errc status, std::string words, std::size_t member = every_member);
+    /// Nobody leads, until one is told to.
     DYNCONF_API void lose_leader();
     DYNCONF_API void elect(std::size_t member);
     DYNCONF_API void heal();

@@ -53,22 +53,36 @@ content at(const judged& run, const observer& o, revision_t r) {
     return all;
 }
 
+/// Whether what comes behind `had` may have been compacted by then. Of the compacted revision itself some servers have forgotten
+/// the deletions.
+bool compacted(const judged& run, const sight& s, std::optional<revision_t> had) {
+    return std::any_of(run.past.compactions.begin(), run.past.compactions.end(),
+        [&](const compaction& c) { return c.called <= s.at && c.revision > had.value_or(0); });
+}
+
 /// A resync needs a reason.
 std::string unfounded(const judged& run, const sight& s, std::optional<revision_t> had) {
     switch (s.why) {
-        case mirror_step::reason::compacted: {
+        case mirror_step::reason::compacted:
             if (had && s.revision < *had) return "went back";
-            const auto& all = run.past.compactions;
-            const bool needed = std::any_of(all.begin(), all.end(),
-                [&](const compaction& c) { return c.called <= s.at && c.revision > had.value_or(0); });
-            return needed ? "" : "no compaction made it necessary";
-        }
+            return compacted(run, s, had) ? "" : "no compaction made it necessary";
         case mirror_step::reason::store_replaced: return "the store was not replaced";   // a history is of one
         case mirror_step::reason::repaired: return "the watch had lost something";
         case mirror_step::reason::key_missing: return "nothing is sealed here";
         case mirror_step::reason::none: break;
     }
     return "for no reason";
+}
+
+/// And so does an end before the end of all.
+std::string unfounded_end(const judged& run, const sight& s, std::optional<revision_t> had) {
+    switch (s.end) {
+        case ending::left:
+        case ending::refused: break;
+        case ending::history_lost: return compacted(run, s, had) ? "" : "no compaction made it necessary";
+        case ending::failed: return "nothing made it necessary";
+    }
+    return {};
 }
 
 void check_one(const judged& run, const observer& o, findings& found) {
@@ -78,30 +92,48 @@ void check_one(const judged& run, const observer& o, findings& found) {
     const auto tell = [&](rule broken, const sight& s, const std::string& words) {
         found.add(broken, o.name + " at " + run.tell.moment(s.at) + ": " + words);
     };
-    const auto whole = [&](rule broken, const sight& s, const std::string& what) {
-        if (!run.happened.reaches(s.revision)) return;
-        if (const std::string d = difference(now, at(run, o, s.revision)); !d.empty())
-            tell(broken, s, what + " of revision " + std::to_string(s.revision) + " has " + d);
+    const auto whole = [&](rule broken, const sight& s, revision_t r, const std::string& what) {
+        if (!run.happened.reaches(r)) return;
+        if (const std::string d = difference(now, at(run, o, r)); !d.empty())
+            tell(broken, s, what + " of revision " + std::to_string(r) + " has " + d);
     };
+    auto next = run.past.lulls.begin();
+    const auto rest = [&](const lull& l) {
+        if (ended || !run.happened.reaches(l.revision) || (o.what == observer::kind::watch && !known)) return;
+        const std::string d = known ? difference(now, at(run, o, l.revision)) : "never been there";
+        if (!d.empty()) found.add(rule::final_content, o.name + ": while all was still, at " + run.tell.moment(l.at) + ", the content has " + d);
+    };
+    if (!o.seen.empty())
+        while (next != run.past.lulls.end() && next->at < o.seen.front().at) ++next;
     for (const sight& s : o.seen) {
-        if (s.what == sight::kind::snapshot || (s.what == sight::kind::started && !s.content.empty())) {
+        for (; next != run.past.lulls.end() && next->at < s.at; ++next) rest(*next);
+        const bool goes_on = s.what == sight::kind::started && o.what == observer::kind::mirror && s.revision > 0;
+        if (s.what == sight::kind::snapshot || goes_on) {
             now = by_key(s.content);
             known = true;
             ended = false;
-            if (s.what == sight::kind::snapshot) whole(rule::atomic, s, "the content");
+            if (goes_on) whole(rule::atomic, s, s.revision - 1, "what it goes on from, the content");
+            else whole(rule::atomic, s, s.revision, "the content");
         } else if (s.what == sight::kind::resync) {
             const std::string name = "resync to revision " + std::to_string(s.revision) + ": ";
             if (const std::string u = unfounded(run, s, had); !u.empty()) tell(rule::resync, s, name + u);
             apply(now, s.events);
-            if (known) whole(rule::resync, s, "after the resync the content");
+            if (known) whole(rule::resync, s, s.revision, "after the resync the content");
         } else if (s.what == sight::kind::batch) {
             apply(now, s.events);
         } else if (s.what == sight::kind::ended) {
+            if (const std::string u = unfounded_end(run, s, had); !u.empty())
+                tell(rule::resync, s, "ended behind revision " + std::to_string(had.value_or(0)) + ": " + u);
             ended = true;
         }
-        if (s.what == sight::kind::started) ended = false;
-        else if (s.revision > 0) had = s.what == sight::kind::resync ? s.revision : std::max(had.value_or(0), s.revision);
+        if (s.what == sight::kind::started) {
+            ended = false;
+            had = s.revision > 0 ? std::optional(s.revision - 1) : std::nullopt;
+        } else if (s.revision > 0) {
+            had = s.what == sight::kind::resync ? s.revision : std::max(had.value_or(0), s.revision);
+        }
     }
+    for (; next != run.past.lulls.end(); ++next) rest(*next);
     if (!run.past.end || ended) return;
     if (!known) {
         if (o.what != observer::kind::watch) found.add(rule::final_content, o.name + ": has never had a content");

@@ -45,6 +45,18 @@ std::string shown(const holding& h, const storyteller& tell) {
         + (h.until ? " to " + tell.moment(*h.until) : " on") + ")";
 }
 
+/// Two who believe to hold one lock at once.
+void check_overlap(const judged& run, const std::string& name, std::vector<const holding*> holders, findings& found) {
+    std::sort(holders.begin(), holders.end(), [](const holding* a, const holding* b) { return a->from < b->from; });
+    const auto end = [](const holding& h) { return h.until.value_or(time_point::max()); };
+    const holding* longest = nullptr;
+    for (const holding* h : holders) {
+        if (longest && std::min(end(*longest), end(*h)) - h->from > run.options.allowance)
+            found.add(rule::exclusive, "lock " + name + ": two hold it at once: " + shown(*longest, run.tell) + " and " + shown(*h, run.tell));
+        if (!longest || end(*h) > end(*longest)) longest = h;
+    }
+}
+
 }  // namespace
 
 void check_exclusive(const judged& run, findings& found) {
@@ -53,6 +65,7 @@ void check_exclusive(const judged& run, findings& found) {
     std::map<std::string, std::vector<const holding*>> locks;
     for (const holding& h : run.past.holdings) locks[h.name].push_back(&h);
     for (auto& [name, holders] : locks) {
+        check_overlap(run, name, holders, found);
         std::sort(holders.begin(), holders.end(), [](const holding* a, const holding* b) { return a->token < b->token; });
         // The last write of each against the first of the next: in etcd's order, which is the revisions'.
         const holding* before = nullptr;   // the last one that has written

@@ -1,9 +1,14 @@
 #include "testing/rules/rules.hpp"
 
+#include "testing/evidence.hpp"
+
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <map>
 #include <optional>
+#include <set>
+#include <string>
 #include <utility>
 
 namespace dynconf::testing {
@@ -19,28 +24,28 @@ struct time_span {
 
 class freshness {
 public:
-    freshness(const judged& run, const observer& who, findings& found) : run_(run), who_(who), found_(found) { read(); }
+    freshness(const judged& run, const evidence& known, const observer& who, findings& found)
+        : run_(run), known_(known), who_(who), found_(found) {
+        read();
+    }
 
     void check() {
         if (live_.empty()) return;
         const timeline& t = run_.happened;
         for (revision_t r = t.model.first_revision() + 1; r <= t.last(); ++r) {
-            const cause& c = t.of(r);
-            if (c.what != cause::kind::operation) continue;
-            const operation& o = run_.past.operations[c.operation];
-            if (o.state == write_state::executed && !wanted(who_, t.model.changes(r)).empty()) check(r, o.returned, c.operation);
+            if (wanted(who_, t.model.changes(r)).empty()) continue;
+            if (const auto told = known_.told(r)) check(r, *told);
         }
         for (const auto& [at, l] : worst_)
-            found_.add(rule::fresh, who_.name + ": live without revision " + std::to_string(l.revision) + " for "
-                    + std::to_string(duration_cast<milliseconds>(l.age).count()) + " ms after it was acknowledged"
-                    + run_.tell.operations({l.by}), {l.by});
+            found_.add(rule::fresh, who_.name + ": live without revision " + std::to_string(l.revision) + " (" + shown(t.model.changes(l.revision))
+                    + ") for " + std::to_string(duration_cast<milliseconds>(l.age).count()) + " ms after somebody had been told of it"
+                    + maker_in_words(run_, l.revision), maker(run_, l.revision));
     }
 
 private:
     struct late {
         revision_t revision;
         time_point::duration age;
-        std::size_t by;
     };
 
     void read() {
@@ -66,24 +71,50 @@ private:
         if (covered_.empty() || r > covered_.back().first) covered_.emplace_back(r, at);
     }
 
-    void check(revision_t r, time_point acknowledged, std::size_t by) {
+    void check(revision_t r, time_point told) {
         const auto c = std::lower_bound(covered_.begin(), covered_.end(), r,
             [](const auto& one, revision_t wanted_one) { return one.first < wanted_one; });
         time_point shown = c == covered_.end() ? time_point::max() : c->second;
         if (run_.past.end) shown = std::min(shown, run_.past.ended);
         else if (!who_.seen.empty()) shown = std::min(shown, who_.seen.back().at);   // what came later was not recorded
+        if (!is_late(told, shown)) return;
+        if (who_.what == observer::kind::snapshots && c != covered_.begin())
+            shown = std::min(shown, undone(r, std::prev(c)->first, c == covered_.end() ? run_.happened.last() : c->first));
+        const auto until = is_late(told, shown);
+        if (!until || needed(run_, who_, r).empty()) return;
+        const auto age = *until - told;
+        const auto [known, fresh] = worst_.emplace(*until, late{r, age});
+        if (!fresh && known->second.age < age) known->second = {r, age};
+    }
+
+    /// Until when it was live without what had been told, if it was `shown` then and that is too late.
+    std::optional<time_point> is_late(time_point told, time_point shown) const {
         auto span = std::lower_bound(live_.begin(), live_.end(), shown,
             [](const time_span& s, time_point t) { return s.from < t; });
-        if (span == live_.begin()) return;
+        if (span == live_.begin()) return std::nullopt;
         --span;
-        const time_point seen_live = std::min(span->to, shown);
-        const auto age = seen_live - acknowledged;
-        if (age <= run_.options.max_staleness + run_.options.allowance) return;
-        const auto [known, fresh] = worst_.emplace(seen_live, late{r, age, by});
-        if (!fresh && known->second.age < age) known->second = {r, age, by};
+        const time_point until = std::min(span->to, shown);
+        return until - told > run_.options.max_staleness + run_.options.allowance ? std::optional(until) : std::nullopt;
+    }
+
+    /// Contents say nothing of what came and went: when that of revision `had` was right again, at `r` or later.
+    time_point undone(revision_t r, revision_t had, revision_t next) const {
+        const kv_model& m = run_.happened.model;
+        if (!run_.happened.reaches(had)) return time_point::max();
+        std::set<std::string> differ;
+        for (revision_t at = had + 1; at <= std::min(next, run_.happened.last()); ++at) {
+            for (const event* e : wanted(who_, m.changes(at))) {
+                const key_value *before = m.find(e->kv.key, had), *now = m.find(e->kv.key, at);
+                if (before && now ? before->value == now->value : !before && !now) differ.erase(e->kv.key);
+                else differ.insert(e->kv.key);
+            }
+            if (at >= r && differ.empty()) return known_.told(at).value_or(time_point::max());
+        }
+        return time_point::max();
     }
 
     const judged& run_;
+    const evidence& known_;
     const observer& who_;
     findings& found_;
     std::vector<time_span> live_;
@@ -94,7 +125,8 @@ private:
 }  // namespace
 
 void check_fresh(const judged& run, findings& found) {
-    for (const observer& o : run.past.observers) freshness(run, o, found).check();
+    const evidence known(run.past, evidence::belief::seen);
+    for (const observer& o : run.past.observers) freshness(run, known, o, found).check();
 }
 
 }  // namespace dynconf::testing

@@ -11,6 +11,7 @@ std::string flaw(const judged& run, const observer& o, const sight& s, const eve
     if (!wants(o, e)) return "it has not asked for that";
     const revision_t r = e.kv.mod_revision;
     const timeline& t = run.happened;
+    if (s.what == sight::kind::resync && e.type == event::kind::erase) return {};   // it went at any time before
     if (r <= t.model.first_revision()) return {};
     if (!t.reaches(r)) return t.broken.empty() ? "there was no such revision" : std::string();
     const auto& changes = t.model.changes(r);
@@ -26,9 +27,17 @@ std::string flaw(const judged& run, const observer& o, const sight& s, const eve
 }  // namespace
 
 void check_genuine(const judged& run, findings& found) {
+    for (std::size_t i = 0; i < run.past.operations.size(); ++i) {
+        const operation& o = run.past.operations[i];
+        if (o.state == write_state::executed && o.answer && beyond_the_end(run, revision_of(*o.answer)))
+            found.add(rule::genuine, "an answer of a revision that never was:" + run.tell.operations({i}), {i});
+    }
     for (const observer& o : run.past.observers)
         for (const sight& s : o.seen) {
-            if (s.what != sight::kind::batch) continue;
+            const bool whole = s.what == sight::kind::snapshot || s.what == sight::kind::resync;
+            if (whole && beyond_the_end(run, s.revision))
+                found.add(rule::genuine, o.name + " at " + run.tell.moment(s.at) + ": the content of revision " + std::to_string(s.revision) + ", which never was");
+            if (s.what != sight::kind::batch && s.what != sight::kind::resync) continue;
             for (const event& e : s.events)
                 if (const std::string f = flaw(run, o, s, e); !f.empty())
                     found.add(rule::genuine, o.name + " at " + run.tell.moment(s.at) + ": " + shown(e) + " at revision "

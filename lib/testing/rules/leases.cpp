@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
-#include <set>
 
 namespace dynconf::testing {
 
@@ -22,16 +21,19 @@ void check_leases(const judged& run, findings& found) {
         if (o.state == write_state::executed && o.answer) newest[o.called] = std::max(newest[o.called], revision_of(*o.answer));
     revision_t so_far = 0;
     for (auto n = newest.rbegin(); n != newest.rend(); ++n) n->second = so_far = std::max(so_far, n->second);
-    std::set<lease_id> all_revoked;
-    for (const lease_operation& l : run.past.leases)
-        if (l.what == lease_operation::kind::revoke && l.state != write_state::not_executed) all_revoked.insert(l.id);
+    std::map<lease_id, time_point> revoked;   // at the earliest
+    for (const lease_operation& l : run.past.leases) {
+        if (l.what != lease_operation::kind::revoke || l.state == write_state::not_executed) continue;
+        const auto [first, fresh] = revoked.emplace(l.id, l.called);
+        if (!fresh) first->second = std::min(first->second, l.called);
+    }
     for (const lease_operation& l : run.past.leases) {
         const std::string name = "lease " + std::to_string(l.id);
         const auto end = ends.find(l.id);
-        const bool revoked = all_revoked.contains(l.id);
         if (l.what != lease_operation::kind::revoke) {
-            if (l.state != write_state::executed || l.ttl <= 0 || end == ends.end() || revoked) continue;
+            if (l.state != write_state::executed || l.ttl <= 0 || end == ends.end()) continue;
             const auto gone = seen.told(end->second);
+            if (const auto r = revoked.find(l.id); r != revoked.end() && (!gone || r->second <= *gone)) continue;
             // etcd began to count after the call was made.
             if (!gone || *gone + run.options.allowance >= l.called + std::chrono::seconds(l.ttl)) continue;
             found.add(rule::lease, name + ": " + shown(t.model.changes(end->second)) + " at revision " + std::to_string(end->second)

@@ -9,6 +9,14 @@ std::vector<const event*> wanted(const observer& o, const std::vector<event>& ch
     return all;
 }
 
+std::vector<const event*> needed(const judged& run, const observer& o, revision_t r) {
+    auto all = wanted(o, run.happened.model.changes(r));
+    if (run.options.excused) std::erase_if(all, [&](const event* e) { return run.options.excused(o, *e); });
+    return all;
+}
+
+bool beyond_the_end(const judged& run, revision_t r) { return run.past.end && r > run.past.end->revision; }
+
 std::vector<std::size_t> maker(const judged& run, revision_t r) {
     if (!run.happened.reaches(r) || r == run.happened.model.first_revision()) return {};
     const cause& c = run.happened.of(r);

@@ -46,6 +46,10 @@ void check_leases(const judged& run, findings& found);
 
 /// Of what a revision changed, what the observer has to see.
 std::vector<const event*> wanted(const observer& o, const std::vector<event>& changes);
+/// Of these, which it cannot do without.
+std::vector<const event*> needed(const judged& run, const observer& o, revision_t r);
+/// Whether etcd never got so far.
+bool beyond_the_end(const judged& run, revision_t r);
 /// The call that made a revision, for violation::operations; empty: no call has.
 std::vector<std::size_t> maker(const judged& run, revision_t r);
 /// The same in words: "\n  call 3 of ..."

@@ -16,6 +16,7 @@ public:
     void follow();
 
 private:
+    void rest(const lull& l);
     void begin(const sight& s);
     void snapshot(const sight& s);
     void batch(const sight& s);
@@ -46,8 +47,10 @@ private:
 };
 
 void sequence::follow() {
+    auto next = run_.past.lulls.begin();
     for (std::size_t i = 0; i < who_.seen.size(); ++i) {
         const sight& s = who_.seen[i];
+        for (; next != run_.past.lulls.end() && next->at < s.at; ++next) rest(*next);
         switch (s.what) {
             case sight::kind::started:
                 first_ = i;
@@ -65,8 +68,15 @@ void sequence::follow() {
             default: break;
         }
     }
+    for (; next != run_.past.lulls.end(); ++next) rest(*next);
     if (run_.past.end && !ended_ && position_ && who_.what != observer::kind::snapshots)
         pass(run_.past.end->revision, rule::complete, "by the end");
+}
+
+/// By then it has seen all.
+void sequence::rest(const lull& l) {
+    if (ended_ || !position_ || who_.what == observer::kind::snapshots || l.revision <= *position_) return;
+    pass(l.revision, rule::complete, "by " + run_.tell.moment(l.at) + ", while all was still");
 }
 
 void sequence::begin(const sight& s) {
@@ -89,6 +99,8 @@ void sequence::snapshot(const sight& s) {
     if (who_.what == observer::kind::snapshots) {
         if (position_ && s.revision < *position_)
             tell(rule::ordered, s, "the content of " + name(s.revision) + " after that of " + name(*position_), 0);
+        else if (position_ && s.revision == *position_)
+            tell(rule::unique, s, "the content of " + name(s.revision) + " again", 0);
     } else if (snapshot_) {
         tell(rule::unique, s, "a second snapshot", 0);
     }
@@ -161,7 +173,7 @@ void sequence::bookmark(const sight& s) {
     if (bookmark_ && s.revision < *bookmark_)
         tell(rule::bookmark, s, "bookmark " + std::to_string(s.revision) + " after bookmark " + std::to_string(*bookmark_), 0);
     const bool known = run_.happened.broken.empty() && !run_.past.foreign_writers;
-    if (known && s.revision > run_.happened.last())
+    if ((known && s.revision > run_.happened.last()) || beyond_the_end(run_, s.revision))
         tell(rule::bookmark, s, "bookmark " + std::to_string(s.revision) + ", a revision that never was", 0);
     else if (const auto m = maker(run_, s.revision); !m.empty() && run_.past.operations[m.front()].called > s.at)
         tell(rule::bookmark, s, "bookmark " + std::to_string(s.revision) + ", a revision that was yet to come", s.revision);
@@ -175,7 +187,7 @@ void sequence::bookmark(const sight& s) {
 void sequence::pass(revision_t upto, rule broken, const std::string& when) {
     const timeline& t = run_.happened;
     for (revision_t r = std::max(*position_, t.model.first_revision()) + 1; r <= std::min(upto, t.last()); ++r) {
-        const auto missing = wanted(who_, t.model.changes(r));
+        const auto missing = needed(run_, who_, r);
         if (missing.empty()) continue;
         std::vector<event> events;
         for (const event* e : missing) events.push_back(*e);

@@ -268,6 +268,17 @@ TEST_CASE("a source or an environment that throws fails the start and nothing el
         CHECK(cfg.status().endpoint.empty());
         CHECK(cfg.current().get<int>("port").value() == 81);
         co_await cfg.stop();
+        // Also by a cancellation of its own, which is none of the manager's.
+        f.goes_live();
+        co_await cfg.start();
+        const unsigned closed = f.src->closed();
+        f.src->push(std::make_exception_ptr(boost::system::system_error(asio::error::operation_aborted)));
+        co_await until([&] { return f.src->closed() == closed + 1; });
+        co_await settle();
+        CHECK(cfg.status().state == config_state::stale);
+        CHECK(cfg.status().cause.code == asio::error::operation_aborted);
+        CHECK(cfg.status().endpoint.empty());
+        co_await cfg.stop();
     });
 }
 

@@ -242,7 +242,7 @@ TEST_CASE("a disk that cannot be written is told once, and disturbs nothing", "[
 
 TEST_CASE("stop() does not wait for a disk that hangs", "[manager][cache]") {
     const scratch_dir dir;
-    const int held = ::open(dir.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int held = ::open((dir.path() / "copy.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     REQUIRE(::flock(held, LOCK_EX) == 0);   // every writer waits here
     const fs::path path = dir.path() / "copy";
     for (const bool writing : {true, false}) {
@@ -309,10 +309,35 @@ TEST_CASE("a second start of a manager goes on from its memory", "[manager][cach
         const start_report r = co_await cfg.start();
         CHECK(r.origin == origin::etcd);
         CHECK(r.state == config_state::stale);
+        CHECK(r.missing == std::vector<std::string>{"region"});
         f.goes_live(5);
         co_await until([&] { return f.src->drained(); });
         co_await cfg.stop();
         CHECK(cfg.status().cache.revision == 5);
+    });
+}
+
+TEST_CASE("a second start of a manager does not claim to have read what the first one did", "[manager][cache]") {
+    const scratch_dir dir;
+    test::run([&]() -> asio::awaitable<void> {
+        const asio::any_io_executor ex = co_await asio::this_coro::executor;
+        co_await one_run(dir);
+        disk_fixture f(dir);
+        config_manager cfg(ex, app_schema(), f.src, f.kept());
+        f.src->push(connected());
+        const start_report first = co_await cfg.start();
+        CHECK(first.cache.used());
+        f.src->push(changed(4, {{"/app/Region", "south"}}, {"/app/Port"}));
+        co_await until([&] { return f.src->drained(); });
+        co_await cfg.stop();
+        f.src->push(interrupted());
+        const start_report second = co_await cfg.start();
+        CHECK(second.origin == origin::etcd);
+        CHECK(second.cache.current == cache_verdict::not_read);
+        CHECK_FALSE(second.cache.used());
+        CHECK_FALSE(cfg.status().cache.found.used());
+        CHECK(second.missing == std::vector<std::string>{"port"});
+        co_await cfg.stop();
     });
 }
 

@@ -179,6 +179,34 @@ TEST_CASE("changed_since gives the first snapshot with another value", "[manager
             const snapshot again = co_await cfg.changed_since(50);
             CHECK(again.revision() == 9);
         }
+        SECTION("the store went back, and came further than before") {
+            f.src->push(changed(100, {{"/app/Port", "82"}}));
+            f.src->push(resynced(50, {{"/app/Port", "83"}}));
+            f.src->push(changed(120, {{"/app/Unknown", "1"}}));   // no value of ours
+            co_await until([&] { return f.src->drained(); });
+            for (const revision_t before : {3, 100}) {
+                const snapshot now = co_await cfg.changed_since(before);
+                CHECK(now.revision() == 120);
+                CHECK(now.get<int>("port").value() == 83);
+            }
+            // Who goes on from there waits, also while the new store has not come to where the other was.
+            f.src->push(resynced(60, {{"/app/Port", "83"}}));
+            co_await until([&] { return f.src->drained(); });
+            std::vector<revision_t> seen;
+            const auto note = [&](error_code ec, const snapshot& s) {
+                CHECK_FALSE(ec);
+                seen.push_back(s.revision());
+            };
+            cfg.changed_since(60, note);
+            f.src->push(changed(70, {{"/app/Unknown", "1"}}));
+            co_await until([&] { return f.src->drained(); });
+            cfg.changed_since(70, note);
+            co_await settle();
+            CHECK(seen.empty());
+            f.src->push(changed(80, {{"/app/Port", "84"}}));
+            co_await until([&] { return seen.size() == 2; });
+            CHECK(seen == std::vector<revision_t>(2, 80));
+        }
     });
 }
 

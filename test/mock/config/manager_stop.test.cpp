@@ -247,6 +247,33 @@ TEST_CASE("a manager destroyed with everything outstanding ends it all", "[manag
             co_await until([&] { return stopped == 2; });
         });
     }
+    SECTION("while somebody waits for a state") {
+        test::run([&]() -> asio::awaitable<void> {
+            const asio::any_io_executor ex = co_await asio::this_coro::executor;
+            std::vector<error_code> ended;
+            std::optional<config_state> state;
+            const auto note = [&](error_code ec, const dynconf::status&) { ended.push_back(ec); };
+            {
+                config_manager idle(ex, app_schema(), f.src, f.options()), ran(ex, app_schema(), f.src, f.options()), runs(ex, app_schema(), f.src, f.options());
+                idle.state_other_than(config_state::stopped, note);
+                f.goes_live();
+                co_await ran.start();
+                co_await ran.stop();
+                ran.state_other_than(config_state::stopped, note);
+                f.goes_live();
+                co_await runs.start();
+                runs.state_other_than(config_state::live, [&](error_code ec, const dynconf::status& s) {
+                    CHECK_FALSE(ec);
+                    state = s.state;
+                });
+                co_await settle();
+                CHECK(ended.empty());
+            }
+            co_await until([&] { return ended.size() == 2 && state; });
+            CHECK(ended == std::vector<error_code>(2, errc::not_running));
+            CHECK(state == config_state::stopped);
+        });
+    }
     SECTION("within its own callback") {
         test::run([&]() -> asio::awaitable<void> {
             const asio::any_io_executor ex = co_await asio::this_coro::executor;

@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <cstdint>
 #include <thread>
 #include <vector>
 
@@ -97,6 +99,38 @@ TEST_CASE("readers on many threads never see half a revision", "[manager][thread
     CHECK(told == steps - 1);
     CHECK(reads > 0);
     CHECK(agreed(cfg.current()) == steps);
+    cfg.stop(asio::use_future).get();
+}
+
+TEST_CASE("no status tells of a proof or a store before the content is there", "[manager][threads]") {
+    fixture f;
+    io_threads pool(1);
+    config_manager cfg(pool.get_executor(), open_schema(), f.src, f.options());
+    constexpr int steps = 5'000;
+    const auto at = [](int n) { return std::chrono::steady_clock::time_point(std::chrono::milliseconds(n)); };
+    f.src->push(loaded(1, all_at(1), 1));
+    f.src->push(connected());
+    cfg.start(asio::use_future).get();
+    std::atomic<bool> done{false};
+    std::atomic<int> early{0};
+    std::thread reader([&] {
+        while (!done) {
+            const dynconf::status s = cfg.status();
+            if (s.as_of > at(static_cast<int>(s.revision)) || s.cluster_id != static_cast<std::uint64_t>(s.revision)) ++early;
+            if (s.as_of > at(static_cast<int>(cfg.current().revision()))) ++early;
+        }
+    });
+    for (int n = 2; n <= steps; ++n) {
+        mirror_step s = changed(n, {{"/app/k0", std::to_string(n)}});
+        s.as_of = at(n);
+        s.cluster_id = static_cast<std::uint64_t>(n);
+        f.src->push(std::move(s));
+    }
+    CHECK(becomes_true([&] { return f.src->drained(); }));
+    done = true;
+    reader.join();
+    CHECK(early == 0);
+    CHECK(cfg.status().as_of == at(steps));
     cfg.stop(asio::use_future).get();
 }
 

@@ -4,11 +4,14 @@
 #include "support/scratch_dir.hpp"
 #include "unit/config/cache_copy.hpp"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <fstream>
 #include <functional>
@@ -153,14 +156,53 @@ TEST_CASE("a write that fails at any step leaves a whole copy, and nothing else 
             const auto done = failing.write(large(2), rotate);
             const revision_t found = revision_on(files);
             CHECK((found == 1 || found == 2));
-            if (failed_at != "lock") {   // which a file system may not have
-                REQUIRE_FALSE(done);
-                CHECK(done.error().code == no_space);
-                CHECK(done.error().detail.find(failed_at) != std::string::npos);
-            }
+            REQUIRE_FALSE(done);
+            CHECK(done.error().code == no_space);
+            CHECK(done.error().detail.find(failed_at) != std::string::npos);
             if (failed_at != "remove") CHECK_FALSE(fs::exists(dir.path() / "copy.new"));
         }
     }
+}
+
+TEST_CASE("writers take turns by a lock that is their own, and none waits for ever", "[cache]") {
+    const scratch_dir dir;
+    const fs::path path = dir.path() / "copy", lock = dir.path() / "copy.lock";
+    const cache_bytes bytes = encode_cache(small_copy(1));
+    const auto held = [](const fs::path& what) {
+        const int fd = ::open(what.c_str(), O_RDONLY | O_CLOEXEC);
+        REQUIRE(::flock(fd, LOCK_EX | LOCK_NB) == 0);
+        return fd;
+    };
+    // Who may open the directory may lock it, and has no part in this.
+    const int directory = held(dir.path());
+    CHECK(cache_files(path).write(bytes, false));
+    ::close(directory);
+    CHECK(mode_of(lock) == 0600);
+
+    const int other = held(lock);
+    const auto late = cache_files(path, {}, std::nullopt, std::chrono::milliseconds(25)).write(bytes, false);
+    REQUIRE_FALSE(late);
+    CHECK(late.error().code == boost::system::errc::operation_would_block);
+    CHECK(late.error().detail.find(lock.native()) != std::string::npos);
+    int tries = 0;
+    const cache_files next(path, [&](std::string_view step) -> error_code {
+        if (step == "lock" && ++tries == 3) ::close(other);
+        return {};
+    });
+    CHECK(next.write(bytes, false));
+    CHECK(tries == 3);
+
+    // A file system without locks, and something else in the place of the lock.
+    const cache_files without(path, [](std::string_view step) {
+        return step == "lock" ? make_error_code(boost::system::errc::no_lock_available) : error_code();
+    });
+    CHECK(without.write(bytes, false));
+    fs::remove(lock);
+    fs::create_symlink("copy", lock);
+    CHECK_FALSE(cache_files(path).write(bytes, false));
+    fs::remove(lock);
+    REQUIRE(::mkfifo(lock.c_str(), 0600) == 0);
+    CHECK_FALSE(cache_files(path).write(bytes, false));
 }
 
 TEST_CASE("a full disk is an error with a reason", "[cache]") {

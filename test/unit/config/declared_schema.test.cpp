@@ -196,3 +196,20 @@ TEST_CASE("a contradictory declaration is refused by name", "[declared_schema]")
     CHECK(s.names() == std::vector<std::string>{"a"});
     CHECK(s.bind(config_map{}).value().db_host == "x");
 }
+
+TEST_CASE("a rule that throws refuses", "[declared_schema]") {
+    const auto picky = satisfies<std::string>("a good name", [](const std::string& t) {
+        if (t != "good") throw std::runtime_error("which it is not");
+        return true;
+    });
+    declared_schema<app_config> s("/app");
+    s.required("host", &app_config::db_host, {.etcd = "Host"}, picky);
+    const auto coerced = s.coerce_config_value("host", value("bad"));
+    REQUIRE(!coerced);
+    CHECK(coerced.error().detail.find("a good name") != std::string::npos);
+    const auto bound = s.bind(config_map{{"host", value("bad")}});
+    REQUIRE(!bound);
+    CHECK(bound.error().code == errc::schema_violation);
+    CHECK(s.bind(config_map{{"host", value("good")}}).value().db_host == "good");
+    CHECK_THROWS_AS(s.optional("b", &app_config::db_host, {.etcd = "B"}, "bad", picky), std::invalid_argument);
+}

@@ -104,6 +104,10 @@ TEST_CASE("key_ring: ids and which key writes", "[crypto]") {
     CHECK_FALSE(refusal([&] { return first.writing("one", two); }).empty());
     for (const std::string& id : {std::string(), std::string("with space"), std::string("\n"), std::string("\xc3\xa4"), std::string("\x7f"), std::string(65, 'x')})
         CHECK_FALSE(refusal([&] { return key_ring(id, one); }).empty());
+    sealing_key gone = sealing_key::generate();
+    const sealing_key taken = std::move(gone);
+    CHECK_FALSE(refusal([&] { return key_ring("id", gone); }).empty());
+    CHECK_FALSE(refusal([&] { return first.reading("id", gone); }).empty());
     CHECK(key_ring(std::string(64, 'x'), one).open("k", key_ring(std::string(64, 'x'), one).seal("k", "v")).value() == "v");
 
     const std::string old = first.seal("/k", "v");
@@ -172,6 +176,13 @@ TEST_CASE("envelope: why a value does not open", "[crypto]") {
     CHECK(why(later) == errc::unsupported_seal);
     CHECK(why(no_id) == errc::seal_broken);
     CHECK(why(long_id) == errc::seal_broken);
+    for (const char c : {' ', '\n', '\0', '\x7f', '\x80', '\xff'}) {   // nobody is asked for a key by such an id
+        std::string bad_id = sealed;
+        bad_id[5] = c;
+        CAPTURE(c);
+        CHECK(why(bad_id) == errc::seal_broken);
+        CHECK_FALSE(sealed_with(bad_id));
+    }
     CHECK(is_sealed(later));
     CHECK_FALSE(sealed_with(later));
     CHECK_FALSE(sealed_with("plain"));

@@ -15,6 +15,7 @@ const freshness::time_point t0{1000s};
 TEST_CASE("freshness: holds from a proof until a little before the bound", "[freshness]") {
     freshness f(2s);
     CHECK_FALSE(f.holds(t0));
+    CHECK(f.good_until() == freshness::time_point{});   // nothing is promised
     f.proven(t0);
     CHECK(f.holds(t0 + 1899ms));
     CHECK_FALSE(f.holds(t0 + 1900ms));
@@ -69,9 +70,9 @@ TEST_CASE("catch up: is over as soon as a look finds no difference", "[freshness
 
 TEST_CASE("freshness: what was never proven was never good", "[freshness]") {
     freshness f(2s);
-    CHECK(f.good_until() == freshness::time_point::min());
+    CHECK(f.good_until() == freshness::time_point{});
     CHECK(f.deadline() == freshness::time_point::min());
     f.proven(t0);
     f.forget();
-    CHECK(f.good_until() == freshness::time_point::min());
+    CHECK(f.good_until() == freshness::time_point{});
 }

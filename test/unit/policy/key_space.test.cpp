@@ -192,7 +192,7 @@ private:
     }
 
     bool holds(const comparison& c) const {
-        const auto there = in(key_range::interval(c.key, c.range_end));
+        const auto there = in(key_range::raw(c.key, c.range_end));
         if (c.what == comparison::target::version) return (c.number == 0) == there.empty();
         return !there.empty() && std::all_of(there.begin(), there.end(), [&c](const key_value& kv) { return kv.value == c.bytes; });
     }
@@ -218,9 +218,7 @@ public:
         case 4: return key_range::from(key()).after(key());
         default: break;
         }
-        std::string last = key();
-        if (last.empty() || last == zero) last = "\1";   // these would say "one key" and "no end"
-        return key_range::interval(key(), last);
+        return key_range::interval(key(), key());
     }
     comparison condition() {
         const key_range on = range();

@@ -46,6 +46,28 @@ TEST_CASE("key tree: leading, doubled and trailing separators are kept apart", "
     CHECK(key_tree::of(kvs, '.').children.size() == kvs.size());
 }
 
+TEST_CASE("key tree: a key of separators alone is no deeper than others", "[key_tree]") {
+    constexpr std::size_t most = key_tree::most_depth;
+    const std::string long_one(1'000'000, '/');
+    // As many parts as there may be, and one, two more.
+    const std::string just(most - 1, '/'), more(most, '/'), most_of_all(most + 1, '/');
+    const std::vector<key_value> kvs{kv(long_one, "1"), kv(long_one + "/", "2"), kv(just, "3"), kv(more, "4"), kv(most_of_all, "5"),
+                                     kv(just + "a/b", "6"), kv(just + "a", "7")};
+    const key_tree tree = key_tree::of(kvs);
+    for (const key_value& each : kvs) {
+        REQUIRE(tree.find(each.key));
+        REQUIRE(tree.find(each.key)->kv);
+        CHECK(tree.find(each.key)->kv->value == each.value);
+    }
+    CHECK(tree.find(just + "a/b")->children.empty());
+    CHECK(tree.find(just + "a")->children.empty());
+    std::size_t depth = 0;
+    for (const key_tree* node = &tree; !node->children.empty(); node = &node->children.begin()->second) ++depth;
+    CHECK(depth == most);
+    const std::string text = tree.to_json().dump();
+    CHECK(text.size() > 3'990'000);   // each long key as a name and as itself
+}
+
 TEST_CASE("key tree: as JSON, with bytes that are no text", "[key_tree]") {
     std::vector<key_value> kvs{kv("a", "1"), kv("a/b", "\xff")};
     kvs[0].lease = 5;

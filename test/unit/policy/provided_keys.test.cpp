@@ -2,6 +2,8 @@
 
 #include "support/catch.hpp"
 
+#include <string>
+
 using namespace dynconf;
 using policy::provided_keys;
 using namespace std::chrono_literals;
@@ -11,9 +13,9 @@ TEST_CASE("provided keys: each answer is kept as long as it is worth", "[crypto]
     const sealing_key key = sealing_key::generate();
     provided_keys keys(10);
     CHECK_FALSE(keys.find("a", start));
-    keys.on_key("a", key);
-    keys.on_absent("b", start);
-    keys.on_failure("c", "connection refused", start);
+    CHECK(keys.on_key("a", key).value() == key);
+    CHECK(keys.on_absent("b", start).error().code == errc::unknown_key_id);
+    CHECK(keys.on_failure("c", "connection refused", start).error().code == errc::key_unavailable);
 
     CHECK(keys.find("a", start)->value() == key);
     CHECK(keys.find("b", start)->error().code == errc::unknown_key_id);
@@ -36,9 +38,25 @@ TEST_CASE("provided keys: the last used ones are kept", "[crypto]") {
     provided_keys keys(3);
     for (const char* id : {"a", "b", "c"}) keys.on_key(id, sealing_key::generate());
     CHECK(keys.find("a", now));
-    keys.on_absent("d", now);
+    keys.on_key("d", sealing_key::generate());
     CHECK(keys.find("a", now));
     CHECK_FALSE(keys.find("b", now));
     CHECK(keys.find("c", now));
     CHECK(keys.find("d", now));
+}
+
+TEST_CASE("provided keys: ids that somebody has made up take the place of no key", "[crypto]") {
+    const provided_keys::time_point now{1h};
+    provided_keys keys(1);
+    keys.on_key("a", sealing_key::generate());
+    keys.on_failure("down", "connection refused", now);
+    for (std::size_t i = 0; i < provided_keys::most_without; ++i) keys.on_absent("forged-" + std::to_string(i), now);
+    CHECK(keys.find("a", now));
+    CHECK_FALSE(keys.find("down", now));   // what counts for the shortest time goes first
+    CHECK(keys.find("forged-0", now));
+    keys.on_absent("one more", now + 1s);
+    CHECK(keys.find("one more", now + 1s));
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < provided_keys::most_without; ++i) kept += keys.find("forged-" + std::to_string(i), now) ? 1u : 0u;
+    CHECK(kept == provided_keys::most_without - 1);
 }

@@ -122,6 +122,16 @@ TEST_CASE("retry: a request behind a client certificate that is refused was not 
         }
 }
 
+TEST_CASE("retry: a certificate that is not accepted is told from all that may pass", "[policy][tls]") {
+    for (const errc refused : {errc::certificate_expired, errc::certificate_not_yet_valid, errc::certificate_wrong_host,
+                               errc::certificate_self_signed, errc::unknown_authority, errc::certificate_refused,
+                               errc::client_certificate_required, errc::client_certificate_refused})
+        CHECK(policy::trust_was_refused(refused));
+    for (const error_code other : {make_error_code(errc::connection_closed), make_error_code(errc::tls_version_refused),
+                                   make_error_code(errc::deadline_exceeded), make_error_code(server_errc::auth_failed), error_code()})
+        CHECK_FALSE(policy::trust_was_refused(other));
+}
+
 TEST_CASE("retry: what an error means for a read and for a write", "[policy]") {
     for (const row& r : rows) {
         INFO(r.code.category().name() << ": " << r.code.message());

@@ -3,6 +3,7 @@
 #include "support/catch.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <random>
 #include <string>
@@ -15,6 +16,7 @@ using policy::in_order;
 using policy::srv_answer;
 using policy::srv_names;
 using policy::srv_record;
+using policy::srv_terms;
 using records = std::vector<srv_record>;
 
 namespace {
@@ -45,34 +47,53 @@ TEST_CASE("srv: the names are those of etcd's own client", "[policy][srv]") {
 TEST_CASE("srv: which service is asked, and what its answer comes to", "[policy][srv]") {
     const records some{{0, 0, 2379, "a"}}, none, away{{0, 0, 0, ""}}, part{{0, 0, 0, ""}, {0, 0, 2379, "b"}};
     const error servfail{errc::discovery_failed, "SERVFAIL"};
+    const records inside{{0, 0, 1, "a.D"}, {0, 0, 1, "d"}}, mixed{{0, 0, 1, "evil"}, {0, 0, 1, "x.y.d"}, {0, 0, 1, "evild"}},
+        outside{{0, 0, 0, ""}, {0, 0, 1, "d.evil"}};
+    srv_terms any, https_only, login, plain_all_the_same, in_domain;
+    https_only.https_only = true;
+    login.protects = "auth";
+    plain_all_the_same.protects = "auth";
+    plain_all_the_same.allow_plain = true;
+    in_domain.in_domain = true;
     struct {
         const char* what;
         srv_answer secure;
         srv_answer plain;
-        bool secure_only;
+        srv_terms terms;
         std::size_t asked;
-        const char* found;   // "s:" or "p:" and the targets; else words of the error
+        const char* found;   // "s:" or "p:" and the targets, behind "-" those left out; else words of the error
     } const rows[] = {
-        {"https is preferred, and plain not even asked for", some, some, false, 1, "s:a"},
-        {"no secure service", none, some, false, 2, "p:a"},
-        {"the secure service is said not to be there", away, some, false, 2, "p:a"},
-        {"one of its records says nothing", part, some, false, 1, "s:b"},
-        {"no downgrade because of a failure", servfail, some, false, 1, "_etcd-client-ssl._tcp.d: SERVFAIL"},
-        {"no downgrade beside https", none, some, true, 1, "_etcd-client-ssl._tcp.d: no such record"},
-        {"neither", none, none, false, 2, "_etcd-client._tcp.d: no such record"},
-        {"both are said not to be there", away, away, false, 2, "no such record"},
-        {"the second fails", none, servfail, false, 2, "_etcd-client._tcp.d: SERVFAIL"},
+        {"https is preferred, and plain not even asked for", some, some, any, 1, "s:a-"},
+        {"no secure service", none, some, any, 2, "p:a-"},
+        {"the secure service is said not to be there", away, some, any, 2, "p:a-"},
+        {"one of its records says nothing", part, some, any, 1, "s:b-"},
+        {"no downgrade because of a failure", servfail, some, any, 1, "_etcd-client-ssl._tcp.d: SERVFAIL"},
+        {"no downgrade beside https", none, some, https_only, 1, "_etcd-client-ssl._tcp.d: no such record"},
+        {"neither", none, none, any, 2, "_etcd-client._tcp.d: no such record"},
+        {"both are said not to be there", away, away, any, 2, "no such record"},
+        {"the second fails", none, servfail, any, 2, "_etcd-client._tcp.d: SERVFAIL"},
+        {"no downgrade by a forged no", none, some, login, 2, "_etcd-client._tcp.d: plain http only, which is not used where auth is set"},
+        {"the option for it is named", none, some, login, 2, "discovery.allow_plain"},
+        {"nothing plain to name it for", none, none, login, 2, "_etcd-client._tcp.d: no such record"},
+        {"https beside a login", some, some, login, 1, "s:a-"},
+        {"plain by demand", none, some, plain_all_the_same, 2, "p:a-"},
+        {"in the domain", inside, some, in_domain, 1, "s:a.Dd-"},
+        {"only in part", mixed, some, in_domain, 1, "s:x.y.d-evilevild"},
+        {"outside, and no downgrade for it", outside, some, in_domain, 1, "'d.evil' is outside of the domain"},
+        {"what would take them is named", outside, some, in_domain, 1, "discovery.allow_foreign_targets"},
+        {"where authorities are named any target is good", outside, some, any, 1, "s:d.evil-"},
+        {"plain ones are not verified anyway", none, outside, in_domain, 2, "p:d.evil-"},
     };
     for (const auto& row : rows) {
         INFO(row.what);
         std::size_t asked = 0;
-        const auto found = find_srv(srv_names("d", ""), row.secure_only, [&](const std::string& name) {
+        const auto found = find_srv(srv_names("d", ""), row.terms, [&](const std::string& name) {
             ++asked;
             return name == "_etcd-client-ssl._tcp.d" ? row.secure : row.plain;
         });
         CHECK(asked == row.asked);
         if (found) {
-            CHECK((found->secure ? "s:" : "p:") + targets(found->records) == row.found);
+            CHECK((found->secure ? "s:" : "p:") + targets(found->records) + "-" + targets(found->foreign) == row.found);
         } else {
             INFO(found.error().message());
             CHECK(found.error().code == errc::discovery_failed);
@@ -80,6 +101,42 @@ TEST_CASE("srv: which service is asked, and what its answer comes to", "[policy]
             CHECK(found.error().detail.find(row.found) != std::string::npos);
         }
     }
+}
+
+TEST_CASE("srv: whatever asks for more than plain http is protected from records, unless told otherwise", "[policy][srv]") {
+    struct {
+        const char* protects;
+        std::function<void(client_options&)> change;
+        bool in_domain;
+    } const rows[] = {
+        {"", [](client_options&) {}, true},
+        {"auth", [](client_options& o) { o.auth = credentials{"svc", "x"}; }, true},
+        {"auth", [](client_options& o) { o.auth = credentials_source::file("svc", "/x"); }, true},
+        {"tls.ca_file", [](client_options& o) { o.tls.ca_file = "x"; }, false},
+        {"tls.ca_directory", [](client_options& o) { o.tls.ca_directory = "x"; }, false},
+        {"tls.ca_pem", [](client_options& o) { o.tls.ca_pem = "x"; }, false},
+        {"tls.ca_file", [](client_options& o) { o.tls.ca_file = "x", o.tls.ca_and_system = true; }, true},
+        {"tls.cert_file", [](client_options& o) { o.tls.cert_file = "x"; }, true},
+        {"tls.cert_pem", [](client_options& o) { o.tls.cert_pem = "x"; }, true},
+        {"tls.server_name", [](client_options& o) { o.tls.server_name = "x"; }, false},
+        {"tls.min_version", [](client_options& o) { o.tls.min_version = tls_version::v1_3; }, true},
+        {"tls.insecure_skip_verify", [](client_options& o) { o.tls.insecure_skip_verify = true; }, false},
+        {"", [](client_options& o) { o.discovery.allow_foreign_targets = true; }, false},
+    };
+    for (const auto& row : rows) {
+        client_options o;
+        row.change(o);
+        const srv_terms terms = policy::terms_of(o, false);
+        INFO(row.protects);
+        CHECK(terms.protects == row.protects);
+        CHECK(terms.in_domain == row.in_domain);
+        CHECK_FALSE(terms.allow_plain);
+        CHECK_FALSE(terms.https_only);
+    }
+    client_options o;
+    o.discovery.allow_plain = true;
+    CHECK(policy::terms_of(o, true).allow_plain);
+    CHECK(policy::terms_of(o, true).https_only);
 }
 
 TEST_CASE("srv: the order is that of priorities, and within one drawn by weight", "[policy][srv]") {

@@ -302,3 +302,18 @@ TEST_CASE("watch plan: what no endpoint can mend makes a pause at the first of t
     p = served(2);
     CHECK(p.lost(t0 + 1s, server_errc::permission_denied) == 30s);
 }
+
+TEST_CASE("watch plan: without a time to rotate after, a stream is not replaced", "[watch_plan]") {
+    const double chance = GENERATE(0.0, 0.999);
+    watch_plan p({backoff_options{}, 0s, 1ms, 5s, 1}, [chance] { return chance; });
+    p.change(t0);
+    p.opening(t0);
+    p.opened(t0, false);
+    CHECK(p.next(t0) == action::rest);
+    CHECK(p.wake_at() == t0 + 5s);   // the first sign of life
+    p.probing(t0 + 5s);
+    CHECK(p.wake_at() == watch_plan::time_point::max());
+    p.change(t0 + 6s);
+    CHECK(p.next(t0 + 6s) == action::open);
+    CHECK(p.lost(t0 + 7s, server_errc::permission_denied) > 0ms);   // however short the pause that was asked for
+}

@@ -44,6 +44,21 @@ TEST_CASE("writes: what changes together is written together, and not more often
     CHECK(after_start(p) == 101s);
 }
 
+TEST_CASE("writes: the longest pauses do not overflow", "[policy][cache]") {
+    write_pacing p(std::chrono::milliseconds::max(), std::chrono::milliseconds::max());
+    p.changed(start);
+    CHECK(after_start(p) == 1s);
+    p.begun(start + 1s);
+    p.succeeded(start + 1s);
+    p.confirmed();
+    p.changed(start + 2s);
+    REQUIRE(p.due());
+    CHECK(*p.due() > start + 24h);
+    p.begun(start + 3s);
+    p.failed(start + 3s);
+    CHECK(*p.due() > start + 24h);
+}
+
 TEST_CASE("writes: any number of changes makes one write in each interval", "[policy][cache]") {
     write_pacing p(10s, 1h);
     int writes = 0;

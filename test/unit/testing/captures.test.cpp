@@ -3,6 +3,7 @@
 #include "support/catch.hpp"
 
 #include "testing/gateway.hpp"
+#include "testing/http_text.hpp"
 #include "wire/base64.hpp"
 
 #include <nlohmann/json.hpp>
@@ -16,6 +17,7 @@ using namespace dynconf;
 using namespace dynconf::testing;
 using dynconf::test::lines_of;
 using dynconf::test::normal;
+using dynconf::test::normal_head;
 using nlohmann::json;
 
 namespace {
@@ -69,11 +71,16 @@ public:
             std::string text;
             for (const std::string& line : (*s)->take(now_)) text += line + '\n';
             CHECK(normal(text) == normal(expected.body));
+            CHECK(normal_head(http_stream_head(gateway_.profile(), text.empty())) == normal_head(recorded_answer(name)));
             return;
         }
         const reply& r = std::get<reply>(a);
         CHECK(r.status == expected.status);
         CHECK(normal(r.body) == normal(expected.body));
+        CHECK(normal_head(http_text(gateway_.profile(), r)) == normal_head(recorded_answer(name)));
+    }
+    std::string recorded_answer(const std::string& name) const {
+        return ::test::read_file(::test::data_folder() / "captures" / server_.folder / (name + ".resp"));
     }
 
     /// A recorded watch, while `events` happens.
@@ -271,5 +278,35 @@ TEST_CASE("fake etcd: a full database as recorded") {
         const std::string disarm = R"({"action":"DEACTIVATE","memberID":")" + std::to_string(r.member().id()) + R"(","alarm":"NOSPACE"})";
         CHECK(json::parse(r.ask("/v3/maintenance/alarm", disarm))["alarms"].size() == 1);
         CHECK(std::get<reply>(r.member().handle(r.recorded("nospace-put"), r.now())).status == 200);
+    }
+}
+
+TEST_CASE("fake etcd: answers and lines are cut into chunks as recorded") {
+    for (const server& s : servers) {
+        INFO(s.version);
+        const server_profile profile(s.version);
+        const auto raw = [&](const char* name) { return ::test::read_file(::test::data_folder() / "captures" / s.folder / (std::string(name) + ".resp")); };
+        reply large;
+        large.by = reply::writer::server;
+        large.body = ::test::load_capture(s.folder, "range-2100-bytes").body;
+        const std::string recorded = raw("range-2100-bytes");
+        CHECK(normal_head(http_text(profile, large)) == normal_head(recorded));
+        CHECK(recorded.ends_with(http_text(profile, large).substr(http_text(profile, large).find("\r\n\r\n"))));
+        CHECK(server_profile("3.5.16").tells_length());
+
+        // A stream of small lines, of a large one, and of one that fails.
+        for (const char* name : {"watch-basic", "stream-watch-large-event", "stream-watch-noleader"}) {
+            INFO(name);
+            const std::string answer = raw(name);
+            std::string again = answer.substr(0, answer.find("\r\n\r\n") + 4);
+            const std::string body = ::test::load_capture(s.folder, name).body;
+            for (std::size_t at = 0; at < body.size();) {
+                const auto end = std::min(body.find('\n', at), body.size());
+                again += http_line(profile, std::string_view(body).substr(at, end - at));
+                at = end + 1;
+            }
+            if (answer.ends_with("\r\n0\r\n\r\n")) again += "0\r\n\r\n";
+            CHECK(again == answer);
+        }
     }
 }

@@ -47,17 +47,26 @@ TEST_CASE("history file: what is read is what was written", "[checker]") {
     h.leases = {{1, lease_operation::kind::keep_alive, -3, run_book::at(1), run_book::at(2), write_state::executed, 60}};
     h.compactions = {{run_book::at(5), 3}};
     h.holdings = {{1, "lock", "lock/1", 4, run_book::at(1), run_book::at(2)}, {2, "lock", "lock/2", 5, run_book::at(3), {}}};
+    h.lulls = {{run_book::at(50), 8}, {run_book::at(90), 9}};
     run_book b;
     observer& m = b.watch("mirror", key_range::prefix("a"));
     m.what = observer::kind::mirror;
     m.no_delete = true;
     m.seen = {b.snapshot(1, 3, {b.kv("a", "x", 2)}), b.live(2), b.stale(3), b.bookmark(4, 8), {sight::kind::ended, b.at(9)}};
+    m.seen.push_back({.what = sight::kind::ended, .at = b.at(10), .end = ending::history_lost});
     m.seen.push_back({sight::kind::resync, b.at(5), 9, {b.delete_event("a", 4)}, {}, mirror_step::reason::compacted});
     h.observers.push_back(m);
     h.end = known_state{9, {b.kv("a", "y", 9)}};
     h.ended = b.at(99);
     const std::string text = written(h);
     CHECK(written(read(text)) == text);
+}
+
+TEST_CASE("history file: an end without a reason, as it was written before there were any", "[checker]") {
+    const std::string w = R"({"type":"observer","name":"w","what":"watch","ranges":[]})" "\n";
+    const std::string end = R"({"type":"sight","observer":"w","what":"ended","at":1)";
+    CHECK(read(w + end + "}").observers[0].seen[0].end == ending::left);
+    CHECK(error_of(w + end + R"(,"why":"compacted"})") == "line 2: why: none of left, history_lost, refused, failed");
 }
 
 TEST_CASE("history file: a lie is found in what was read, too", "[checker]") {

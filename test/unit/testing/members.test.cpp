@@ -106,20 +106,69 @@ TEST_CASE("members: without a leader anywhere nothing is written, and leases do 
 TEST_CASE("members: a restored backup takes revisions back, and can be another cluster") {
     gateway g;
     answer_of(g, put_of("k", "1"));
-    const etcd_store backup = g.cluster().store();
+    g.cluster().raise({g.id(), alarm_type::corrupt});
+    const cluster_backup backup = g.cluster().back_up();
     answer_of(g, put_of("k", "2"));
     answer_of(g, put_of("k", "3"));
     const auto watch = watch_of(g, "k");
     told(*watch);
+    g.cluster().disarm({g.id(), alarm_type::corrupt});
+    const auto before = g.id();
     g.cluster().restore(backup, 77);
     CHECK(watch->ended());
+    CHECK(g.id() != before);
+    CHECK(json_of(g, ask("/v3/maintenance/status"))["leader"] == std::to_string(g.id()));
+    CHECK(g.cluster().alarms().at(0).member == g.id());
     const json read = json_of(g, range_of("k"));
     CHECK(read["header"]["revision"] == "2");
     CHECK(read["header"]["cluster_id"] == "77");
     CHECK(value_of(read) == "1");
     answer_of(g, put_of("k", "other"));
     CHECK(told(*watch_of(g, "k", {{"start_revision", 1}})) == revisions{2, 3});
-    CHECK(backup.revision() == 2);
+    CHECK(backup.store.revision() == 2);
+}
+
+TEST_CASE("members: another cluster in their place has nothing of the first") {
+    three m;
+    answer_of(m.a, put_of("k", "1"));
+    answer_of(m.a, ask("/v3/lease/grant", {{"ID", 9}, {"TTL", 5}}));
+    m.all->auth().add_user("root", "r", false);
+    m.all->auth().add_role("root");
+    m.all->auth().grant_role("root", "root");
+    m.all->auth().enable();
+    m.all->raise({m.b.id(), alarm_type::nospace});
+    const std::vector<std::uint64_t> before{m.a.id(), m.b.id(), m.c.id()};
+    m.all->replace(5);
+    CHECK(m.all->store().revision() == 1);
+    CHECK(m.all->store().leases().empty());
+    CHECK_FALSE(m.all->auth().enabled());
+    CHECK(m.all->auth().users().empty());
+    CHECK(m.all->alarms().empty());
+    const json header = json_of(m.c, range_of("k"))["header"];
+    CHECK(header["cluster_id"] == "5");
+    CHECK(header["raft_term"] == "2");
+    for (const std::uint64_t id : {m.a.id(), m.b.id(), m.c.id()}) {
+        CHECK(std::find(before.begin(), before.end(), id) == before.end());
+        CHECK(m.all->find_member(id));
+    }
+    CHECK(m.all->leader() == m.a.id());
+}
+
+TEST_CASE("members: a 3.4 that forgets deletions at a compaction does so in any cluster that it is of") {
+    for (const char* version : {"3.4.23", "3.5.30"}) {
+        INFO(version);
+        gateway_options options;
+        options.server_version = version;
+        gateway g(std::make_shared<cluster>(), 0, options);
+        for (const bool replaced : {false, true}) {
+            if (replaced) g.cluster().replace(3);
+            answer_of(g, put_of("k", "1"));
+            answer_of(g, ask("/v3/kv/deleterange", {{"key", wire::to_base64("k")}}));
+            answer_of(g, ask("/v3/kv/compaction", {{"revision", 3}}));
+            const bool kept = told(*watch_of(g, "k", {{"start_revision", 3}})) == revisions{3};
+            CHECK(kept == (std::string_view(version) != "3.4.23"));
+        }
+    }
 }
 
 TEST_CASE("members: progress is told while nothing happens, unless it is frozen") {

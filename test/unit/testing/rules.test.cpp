@@ -1,56 +1,10 @@
 // A good run for each rule of the checker, and at least one that breaks it: which has to be told as that, and as nothing
-// else.
+// else. Here: what was seen, event by event.
 
-#include "support/catch.hpp"
-#include "unit/testing/runs.hpp"
+#include "unit/testing/rules_scene.hpp"
 
 using namespace dynconf;
 using namespace dynconf::test;
-
-namespace {
-
-using book = run_book;
-
-/// Four revisions: 2 puts a, 3 puts a and b at once, 4 deletes a, 5 puts b.
-struct four_revisions : run_book {
-    key_value a2 = kv("a", "x", 2), a3 = kv("a", "y", 3, 2, 2), b3 = kv("b", "y", 3), b5 = kv("b", "z", 5, 2, 3);
-    event second = put_event(a2), third_a = put_event(a3), third_b = put_event(b3), fourth = delete_event("a", 4), fifth = put_event(b5);
-
-    four_revisions() {
-        put(1, 0, 10, "a", "x", 2);
-        txn_response yes;
-        yes.succeeded = true;
-        yes.responses = {put_response(), put_response()};
-        done(1, 20, 30, op::txn(txn().then(op::put("a", "y")).then(op::put("b", "y"))), yes, 3);
-        erase(1, 40, 50, "a", 1, 4);
-        put(1, 60, 70, "b", "z", 5);
-        end(9'000, 5, {b5});
-    }
-    /// A watch that has seen it all.
-    observer& good() {
-        observer& w = watch();
-        w.seen = {started(0, 2), batch(15, {second}), batch(35, {third_a, third_b}), bookmark(36, 3), batch(55, {fourth}), batch(75, {fifth}), bookmark(80, 5)};
-        return w;
-    }
-    observer& mirror() {
-        observer& m = watch("mirror");
-        m.what = observer::kind::mirror;
-        m.seen = {snapshot(18, 2, {a2}), live(19), batch(35, {third_a, third_b}), batch(55, {fourth}), batch(75, {fifth})};
-        return m;
-    }
-};
-
-/// Every violation is of that rule; its words.
-std::string only(rule expected, const run_book& b, check_options options = {}) {
-    const auto all = b.check(options);
-    const std::string text = b.verdict(options);
-    INFO(text);
-    CHECK_FALSE(all.empty());
-    for (const violation& v : all) CHECK(name_of(v.broken) == name_of(expected));
-    return text;
-}
-
-}  // namespace
 
 TEST_CASE("rules: a run in which all is right", "[checker]") {
     four_revisions b;
@@ -99,6 +53,12 @@ TEST_CASE("rules: unique", "[checker]") {
         b.good().seen[4] = b.batch(55, {b.fourth, b.fourth});
         CHECK(has(only(rule::unique, b), "revision 4: a twice"));
     }
+    SECTION("a manager's content again") {
+        observer& m = b.mirror();
+        m.what = observer::kind::snapshots;
+        m.seen = {b.snapshot(56, 4, {b.b3}), b.snapshot(57, 4, {b.b3}), b.snapshot(76, 5, {b.b5})};
+        CHECK(has(only(rule::unique, b), "the content of revision 4 again"));
+    }
     SECTION("a second snapshot") {
         auto& seen = b.mirror().seen;
         seen.insert(seen.begin() + 4, b.snapshot(56, 4, {b.b3}));
@@ -144,6 +104,15 @@ TEST_CASE("rules: complete", "[checker]") {
         b.good().seen.resize(5);
         CHECK(has(only(rule::complete, b), "revision 5 (put b=z) has not come by the end"));
     }
+    SECTION("the last one before a lull is missing, and comes later") {
+        auto& seen = b.good().seen;
+        seen[5].at = seen[6].at = b.at(900);
+        CHECK(b.verdict() == "");
+        b.h.lulls.push_back({b.at(800), 5});
+        CHECK(has(only(rule::complete, b), "revision 5 (put b=z) has not come by 0.800 s, while all was still"));
+        seen[5].at = seen[6].at = b.at(800);
+        CHECK(b.verdict() == "");
+    }
     SECTION("it had ended before") {
         auto& seen = b.good().seen;
         seen.resize(5);
@@ -185,6 +154,82 @@ TEST_CASE("rules: genuine", "[checker]") {
         key_value bare = b.a2;
         bare.create_revision = bare.version = 0;
         b.good().seen[1] = b.batch(15, {b.put_event(bare)});
+        CHECK(b.verdict() == "");
+    }
+}
+
+TEST_CASE("rules: nothing is of a revision that etcd never reached, though others write", "[checker]") {
+    four_revisions b;
+    b.h.foreign_writers = true;
+    SECTION("a bookmark") {
+        b.good().seen.push_back(b.bookmark(90, 9));
+        CHECK(has(only(rule::bookmark, b), "bookmark 9, a revision that never was"));
+    }
+    SECTION("a snapshot") {
+        observer& m = b.mirror();
+        m.what = observer::kind::snapshots;
+        m.seen = {b.snapshot(90, 9, {b.b5})};
+        CHECK(has(only(rule::genuine, b), "mirror at 0.090 s: the content of revision 9, which never was"));
+    }
+    SECTION("a resync") {
+        sight s{sight::kind::resync, b.at(90), 9};
+        s.why = mirror_step::reason::compacted;
+        b.mirror().seen.push_back(s);
+        b.h.compactions.push_back({b.at(80), 8});
+        CHECK(has(only(rule::genuine, b), "mirror at 0.090 s: the content of revision 9, which never was"));
+    }
+    SECTION("an answer") {
+        b.get(1, 80, 90, "b", {b.b5}, 9);
+        CHECK(has(only(rule::genuine, b), "an answer of a revision that never was"));
+    }
+    SECTION("before the end there may be others") {
+        b.h.end->revision = 9;
+        b.good().seen.push_back(b.bookmark(90, 9));
+        b.get(1, 80, 90, "b", {b.b5}, 8);
+        CHECK(b.verdict() == "");
+    }
+}
+
+TEST_CASE("rules: genuine, of a resync", "[checker]") {
+    four_revisions b;
+    auto& seen = b.mirror().seen;
+    b.h.compactions.push_back({b.at(60), 5});
+    seen.resize(2);
+    seen.push_back({sight::kind::resync, b.at(72), 5, {b.fifth, b.delete_event("a", 5)}});
+    seen.back().why = mirror_step::reason::compacted;
+    SECTION("right") { CHECK(b.verdict() == ""); }
+    SECTION("what nobody has written") {
+        seen.back().events[0].kv.value = "invented";
+        CHECK(has(b.verdict(), "genuine: mirror at 0.072 s: put b=invented at revision 5: that revision did put b=z"));
+    }
+    SECTION("what it has not asked for") {
+        b.h.observers.back().ranges = {key_range::key("b")};
+        CHECK(has(b.verdict(), "genuine: mirror at 0.072 s: delete a at revision 5: it has not asked for that"));
+    }
+}
+
+TEST_CASE("rules: a mirror that goes on from known content", "[checker]") {
+    four_revisions b;
+    sight from = b.started(38, 4);
+    from.content = {b.a3, b.b3};
+    auto& seen = b.mirror().seen;
+    seen = {from, b.batch(55, {b.fourth}), b.batch(75, {b.fifth})};
+    SECTION("right") { CHECK(b.verdict() == ""); }
+    SECTION("of another moment") {
+        seen[0].content = {b.a2, b.b3};
+        CHECK(has(only(rule::atomic, b), "mirror at 0.038 s: what it goes on from, the content of revision 3 has a=x"));
+    }
+    SECTION("of nothing") {
+        seen[0].content = {};
+        CHECK(has(only(rule::atomic, b), "the content of revision 3 has without a=y"));
+    }
+    SECTION("a resync needs a compaction of what comes next") {
+        seen.resize(1);
+        seen.push_back({sight::kind::resync, b.at(72), 5, {b.fifth, b.delete_event("a", 5)}});
+        seen.back().why = mirror_step::reason::compacted;
+        b.h.compactions.push_back({b.at(60), 3});
+        CHECK(has(only(rule::resync, b), "no compaction made it necessary"));
+        b.h.compactions.push_back({b.at(60), 4});
         CHECK(b.verdict() == "");
     }
 }
@@ -271,180 +316,5 @@ TEST_CASE("rules: bookmark", "[checker]") {
     SECTION("a revision that never was") {
         seen.push_back(b.bookmark(90, 9));
         CHECK(has(only(rule::bookmark, b), "bookmark 9, a revision that never was"));
-    }
-}
-
-TEST_CASE("rules: resync", "[checker]") {
-    four_revisions b;
-    auto& seen = b.mirror().seen;
-    sight s{sight::kind::resync, b.at(72), 5, {b.fifth, b.delete_event("a", 5)}};
-    s.why = mirror_step::reason::compacted;
-    seen.resize(2);
-    seen.push_back(s);
-    SECTION("right: what was missed had been compacted") {
-        b.h.compactions.push_back({b.at(60), 4});
-        CHECK(b.verdict() == "");
-    }
-    SECTION("no compaction") { CHECK(has(only(rule::resync, b), "no compaction made it necessary")); }
-    SECTION("a compaction of what had been seen") {
-        b.h.compactions.push_back({b.at(60), 2});
-        CHECK(has(only(rule::resync, b), "no compaction made it necessary"));
-    }
-    SECTION("a compaction afterwards") {
-        b.h.compactions.push_back({b.at(80), 4});
-        CHECK(has(only(rule::resync, b), "no compaction made it necessary"));
-    }
-    SECTION("a repair: something was lost") {
-        seen.back().why = mirror_step::reason::repaired;
-        CHECK(has(only(rule::resync, b), "the watch had lost something"));
-    }
-    SECTION("another store, where there is none") {
-        seen.back().why = mirror_step::reason::store_replaced;
-        CHECK(has(only(rule::resync, b), "the store was not replaced"));
-    }
-    SECTION("it leads elsewhere") {
-        b.h.compactions.push_back({b.at(60), 4});
-        seen.back().events = {b.delete_event("a", 5), b.put_event(b.kv("b", "y", 3))};
-        b.h.end.reset();
-        CHECK(has(only(rule::resync, b), "after the resync the content of revision 5 has b=y (mod 3, version 1) instead of b=z"));
-    }
-}
-
-TEST_CASE("rules: final content", "[checker]") {
-    four_revisions b;
-    auto& seen = b.mirror().seen;
-    SECTION("a change that was not applied") {
-        observer& m = b.h.observers.back();
-        m.what = observer::kind::snapshots;
-        seen = {b.snapshot(56, 4, {b.b3})};
-        CHECK(has(only(rule::final_content, b), "the content at the end has b=y (mod 3, version 1) instead of b=z"));
-    }
-    SECTION("it never had any") {
-        seen.clear();
-        CHECK(has(only(rule::final_content, b), "has never had a content"));
-    }
-    SECTION("it had ended before") {
-        seen.resize(3);
-        seen.push_back({sight::kind::ended, b.at(38)});
-        CHECK(b.verdict() == "");
-    }
-}
-
-TEST_CASE("rules: fresh", "[checker]") {
-    four_revisions b;
-    auto& seen = b.mirror().seen;
-    const check_options bound{.max_staleness = 1s, .allowance = 100ms};
-    SECTION("within the bound") {
-        seen.back().at = b.at(1'170);
-        CHECK(b.verdict(bound) == "");
-    }
-    SECTION("beyond") {
-        seen.back().at = b.at(1'171);
-        const auto text = only(rule::fresh, b, bound);
-        CHECK(has(text, "mirror: live without revision 5 for 1101 ms after it was acknowledged"));
-        CHECK(has(text, "call 3 of client 1"));
-    }
-    SECTION("it was said in time") {
-        seen.back().at = b.at(8'000);
-        seen.insert(seen.end() - 1, b.stale(1'100));
-        seen.push_back(b.live(8'001));
-        CHECK(b.verdict(bound) == "");
-    }
-    SECTION("it was said too late") {
-        seen.back().at = b.at(8'000);
-        seen.insert(seen.end() - 1, b.stale(1'500));
-        CHECK(has(only(rule::fresh, b, bound), "for 1430 ms"));
-    }
-    SECTION("live again without it") {
-        seen.back().at = b.at(8'000);
-        seen.insert(seen.end() - 1, {b.stale(500), b.live(7'000)});
-        CHECK(has(only(rule::fresh, b, bound), "for 7930 ms"));
-    }
-    SECTION("live without any content") {
-        std::swap(seen[0], seen[1]);
-        CHECK(has(only(rule::fresh, b, bound), "live before it has a content"));
-    }
-    SECTION("a bookmark is a proof, too") {
-        observer& m = b.h.observers.back();
-        m.ranges = {key_range::key("a")};
-        m.seen = {b.snapshot(18, 2, {b.a2}), b.live(19), b.batch(35, {b.third_a}), b.batch(55, {b.fourth}), b.bookmark(5'000, 5)};
-        CHECK(b.verdict(bound) == "");
-    }
-}
-
-TEST_CASE("rules: exclusive", "[checker]") {
-    run_book b;
-    b.h.foreign_writers = true;
-    const auto write = [&](unsigned client, int from, std::string value, revision_t token, revision_t at) {
-        txn_response yes;
-        yes.succeeded = true;
-        yes.responses.push_back(put_response());
-        b.done(client, from, from + 5,
-            op::txn(txn().if_(create_revision_of("lock/" + std::to_string(token)) == token).then(op::put("n", std::move(value)))), yes, at);
-    };
-    const auto hold = [&](unsigned client, revision_t token, int from, int to) {
-        b.h.holdings.push_back({client, "lock", "lock/" + std::to_string(token), token, b.at(from), b.at(to)});
-        // The key itself, so that the comparison can be true.
-        b.done(client, from - 9, from - 5, op::put("lock/" + std::to_string(token), ""), put_response(), token);
-    };
-    hold(1, 2, 10, 50);
-    write(1, 20, "1", 2, 4);
-    SECTION("one after the other") {
-        hold(2, 5, 60, 90);
-        write(2, 70, "2", 5, 6);
-        write(2, 80, "3", 5, 7);
-        CHECK(b.verdict() == "");
-    }
-    SECTION("in turns") {
-        hold(2, 5, 25, 90);
-        write(2, 30, "2", 5, 6);
-        write(1, 40, "3", 2, 7);
-        const auto text = only(rule::exclusive, b);
-        CHECK(has(text, "lock lock: client 2 with token 5 (from"));
-        CHECK(has(text, "has written before client 1 with token 2"));
-    }
-    SECTION("in turns, as the calls say without the comparison") {
-        b.h.operations.clear();
-        for (const revision_t token : {2, 5}) b.done(9, 10 * static_cast<int>(token), 10 * static_cast<int>(token) + 1, op::put("other", std::to_string(token)), put_response(), token);
-        b.h.holdings.push_back({2, "lock", "lock/5", 5, b.at(25), b.at(90)});
-        for (const auto& [client, token, at] : {std::tuple{1U, 2, 3}, {1U, 2, 4}, {2U, 5, 6}, {1U, 2, 7}}) {
-            b.done(client, 10 * at, 10 * at + 5, op::put("n", std::to_string(at)), put_response(), at);
-            b.h.operations.back().guard = token;
-        }
-        CHECK(has(only(rule::exclusive, b), "client 2 with token 5"));
-        b.h.operations.pop_back();
-        CHECK(b.verdict() == "");
-    }
-    SECTION("with one token") {
-        b.h.holdings.push_back({2, "lock", "lock/2", 2, b.at(60), {}});
-        CHECK(has(only(rule::exclusive, b), "two holders with one token"));
-    }
-}
-
-TEST_CASE("rules: lease", "[checker]") {
-    run_book b;
-    const auto lease = [&](lease_operation::kind what, int from, int to, std::int64_t ttl) {
-        b.h.leases.push_back({1, what, 7, b.at(from), b.at(to), write_state::executed, ttl});
-    };
-    lease(lease_operation::kind::grant, 0, 10, 5);
-    b.done(1, 20, 30, op::put("a", "x", {.lease = 7}), put_response(), 2);
-    lease(lease_operation::kind::keep_alive, 2'000, 2'010, 5);
-    SECTION("gone after its time") {
-        b.get(1, 7'000, 7'010, "a", {}, 3);
-        CHECK(b.verdict() == "");
-    }
-    SECTION("gone before") {
-        b.get(1, 6'900, 6'910, "a", {}, 3);
-        CHECK(has(only(rule::lease, b), "lease 7: delete a at revision 3, known at 6.910 s, though at 2.000 s it was given 5 s"));
-    }
-    SECTION("revoked") {
-        lease(lease_operation::kind::revoke, 3'000, 3'010, 0);
-        b.get(1, 3'020, 3'030, "a", {}, 3);
-        CHECK(b.verdict() == "");
-    }
-    SECTION("revoked, and its key lives on") {
-        lease(lease_operation::kind::revoke, 3'000, 3'010, 0);
-        b.get(1, 3'020, 3'030, "a", {b.kv("a", "x", 2, 1, 2, 7)}, 2);
-        CHECK(has(only(rule::lease, b), "was revoked at 3.010 s, and a=x (mod 2, version 1) is still there at revision 2"));
     }
 }

@@ -68,6 +68,21 @@ TEST_CASE("what a range contains") {
     CHECK(key_range::interval("a", "\x80").contains("\x7f"));
 }
 
+TEST_CASE("an interval holds what its ends say, whatever bytes they are") {
+    const std::string some[] = {"", zero, zero + zero, "\1", "a", "a" + zero, "b", "\xff"};
+    for (const std::string& first : some)
+        for (const std::string& last : some) {
+            const key_range asked = key_range::interval(first, last);
+            for (const std::string& key : some) CHECK(asked.contains(key) == (first <= key && key < last));
+            const bool one = first.empty() && last == zero;   // the empty key, which only a view has
+            CHECK(asked.is_single_key() == one);
+            CHECK(asked.range_end() != zero);
+        }
+    CHECK(key_range::raw("a", "") == key_range::key("a"));
+    CHECK(key_range::raw("a", zero) == key_range::from("a"));
+    CHECK_FALSE(key_range::key("").after("").contains("a"));
+}
+
 TEST_CASE("the cover of two ranges") {
     const auto cover = [](const key_range& a, const key_range& b) {
         CHECK(key_range::cover(a, b) == key_range::cover(b, a));
