@@ -36,7 +36,7 @@ public:
             });
     }
 
-    /// One key with its metadata, or none. `serializable` and `revision` of the options apply. Where its value cannot be
+    /// One key with its metadata, or none. `read` and `revision` of the options apply. Where its value cannot be
     /// opened (client::sealed) it fails with the code of key_value::unreadable.
     template <class Token = default_token>
     auto get(std::string key, range_options options = {}, Token&& token = {}) {

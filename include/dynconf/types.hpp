@@ -97,13 +97,19 @@ private:
 enum class sort_order : std::uint8_t { none, ascend, descend };
 enum class sort_target : std::uint8_t { key, version, create, mod, value };
 
+/// How current what is read has to be.
+enum class consistency : std::uint8_t {
+    linearizable,   ///< With all that was confirmed before the call; etcd needs a leader for it.
+    serializable,   ///< What the asked member has, which may be old; a member without a leader answers, too.
+};
+
 /// Options of one call are trivially copyable: see docs/design.md, "g++ 12".
 struct range_options {
     std::int64_t limit = 0;              ///< 0: no limit.
     revision_t revision = 0;             ///< 0: the newest.
     sort_order order = sort_order::none; ///< `none` is key order; any other makes the server read the whole range.
     sort_target target = sort_target::key;
-    bool serializable = false;           ///< Answered by the member itself; may be stale.
+    consistency read = consistency::linearizable;
     bool keys_only = false;
     bool count_only = false;
     revision_t min_mod_revision = 0;

@@ -121,7 +121,7 @@ asio::awaitable<result<range_response>> range_once(const view& through, const ke
     call what;
     what.name = "range";
     what.path = "/v3/kv/range";
-    what.needs_leader = !options.serializable;
+    what.needs_leader = options.read == consistency::linearizable;
     what.background = who == asked_by::library;
     what.due = limits ? limits->due : through.due();
     result<range_response> answer = range_response();

@@ -16,7 +16,7 @@ using std::get_if;
 
 bool reads_serializable(const op& o) {
     const auto* r = get_if<op::range_op>(&o.what());
-    return r && r->options.serializable;
+    return r && r->options.read == consistency::serializable;
 }
 
 std::string with_previous(const std::optional<key_value>& recorded, const std::optional<key_value>& true_one) {

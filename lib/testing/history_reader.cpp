@@ -185,7 +185,7 @@ range_options options_of(object& a) {
     r.revision = a.number_or_zero("revision");
     r.order = a.word_or(sort_order::none, "order", orders);
     r.target = a.word_or(sort_target::key, "target", sort_targets);
-    r.serializable = a.flag("serializable");
+    if (a.flag("serializable")) r.read = consistency::serializable;
     r.keys_only = a.flag("keys_only");
     r.count_only = a.flag("count_only");
     r.min_mod_revision = a.number_or_zero("min_mod_revision");

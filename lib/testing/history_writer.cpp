@@ -107,7 +107,7 @@ json of(const op& call) {
             number(a, "revision", r.options.revision);
             if (r.options.order != sort_order::none) a["order"] = word(orders, r.options.order);
             if (r.options.target != sort_target::key) a["target"] = word(sort_targets, r.options.target);
-            flag(a, "serializable", r.options.serializable);
+            flag(a, "serializable", r.options.read == consistency::serializable);
             flag(a, "keys_only", r.options.keys_only);
             flag(a, "count_only", r.options.count_only);
             number(a, "min_mod_revision", r.options.min_mod_revision);

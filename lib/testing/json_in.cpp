@@ -15,7 +15,6 @@
 namespace dynconf::testing {
 namespace {
 
-
 std::string_view go_kind(const boost::json::value& v) {
     switch (v.kind()) {
         case boost::json::kind::object: return "object";

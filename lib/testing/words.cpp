@@ -81,7 +81,7 @@ std::string shown(const key_range& range) {
 std::string shown(const op& call) {
     return std::visit(wire::overloaded{
         [](const op::range_op& o) {
-            return std::string(o.options.serializable ? "serializable " : "") + "range " + shown(o.range)
+            return std::string(o.options.read == consistency::serializable ? "serializable " : "") + "range " + shown(o.range)
                 + (o.options.revision > 0 ? " at revision " + std::to_string(o.options.revision) : "");
         },
         [](const op::put_op& o) { return "put " + shown(o.key) + "=" + shown(o.value); },

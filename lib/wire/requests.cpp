@@ -60,7 +60,7 @@ void append_range(std::string& out, const key_range& r, const range_options& o) 
     body.number_unless_zero("revision", o.revision);
     if (o.order != sort_order::none) body.word("sort_order", name_of(o.order));
     if (o.target != sort_target::key) body.word("sort_target", name_of(o.target));
-    body.flag("serializable", o.serializable);
+    body.flag("serializable", o.read == consistency::serializable);
     body.flag("keys_only", o.keys_only);
     body.flag("count_only", o.count_only);
     body.number_unless_zero("min_mod_revision", o.min_mod_revision);

@@ -49,7 +49,7 @@ TEST_CASE("cluster: the loss of one member is survived, that of the quorum is to
             REQUIRE(!unreadable);
             CHECK(unreadable.error().message().find("leader") != std::string::npos);
             range_options whatever_you_have;
-            whatever_you_have.serializable = true;
+            whatever_you_have.read = consistency::serializable;
             // Two of three endpoints are gone; this answer comes from the member that is left.
             const range_response stale = co_await store.range(key_range::prefix("k/"), whatever_you_have);
             CHECK_FALSE(stale.kvs.empty());  // perhaps not the last write: it may not have heard that it was committed

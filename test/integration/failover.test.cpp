@@ -45,7 +45,7 @@ TEST_CASE("failover: a member is killed, reads go on and so does the watch", "[f
             mirror content(c, key_range::prefix("k/"));
             (void)co_await next_of(content, kind::connected);
             range_options own;
-            own.serializable = true;   // no election in the way: what is measured is the client
+            own.read = consistency::serializable;   // no election in the way: what is measured is the client
             const key_range key = key_range::key("k/1");
             (void)co_await store.range(key, own);
 
@@ -129,7 +129,7 @@ TEST_CASE("failover: members that were learned serve when the one that was given
             while (learned < 2) co_await wait_for(1ms);
             etcd[0].kill();
             range_options own;
-            own.serializable = true;
+            own.read = consistency::serializable;
             const key_range key = key_range::key("k/1");
             const range_response read = co_await store.range(key, own);
             CHECK(read.kvs.size() == 1);

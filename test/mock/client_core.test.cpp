@@ -114,7 +114,7 @@ TEST_CASE("client: what a request says and what it leaves out", "[client]") {
         maintenance admin(c);
         co_await read_once(store);
         range_options own;
-        own.serializable = true;
+        own.read = consistency::serializable;
         const key_range key = key_range::key("k");
         co_await store.range(key, own);
         co_await write_once(store);

@@ -35,7 +35,7 @@ TEST_CASE("fake etcd: a member that is cut off serves its own past and refuses t
         client alone(s.world.get_executor(), only(s, 2));
         kv there(alone);
         range_options past;
-        past.serializable = true;
+        past.read = consistency::serializable;
         got = co_await there.get("/k", past);
         own = got->value;
         auto [ec, none] = co_await there.get("/k", {}, tupled);
@@ -81,7 +81,7 @@ TEST_CASE("fake etcd: a member that lags shows its past, and has it behind when 
         client alone(s.world.get_executor(), only(s, 1));
         kv there(alone);
         range_options own;
-        own.serializable = true;
+        own.read = consistency::serializable;
         std::optional<key_value> got = co_await there.get("/k", own);
         past = got->value;
         auto [ec, none] = co_await there.get("/k", {}, tupled);

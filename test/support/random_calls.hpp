@@ -26,7 +26,7 @@ public:
         if (kind < 9) return op::delete_range(key_range::key(key()));
         if (kind < 10) return op::delete_range(key_range::interval(prefix_ + "a", key()), {.prev_kv = true});
         if (kind < 13) return op::range(below(2) == 0 ? all() : key_range::key(key()));
-        if (kind < 14) return op::range(all(), {.serializable = true});
+        if (kind < 14) return op::range(all(), {.read = consistency::serializable});
         if (kind < 15) return op::range(all(), {.limit = 2, .order = sort_order::descend, .target = sort_target::mod});
         const std::string k = key(), other = key();
         txn t;

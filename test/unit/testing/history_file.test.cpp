@@ -38,7 +38,7 @@ TEST_CASE("history file: what is read is what was written", "[checker]") {
     history h = random_run{.calls = 500, .watched = true}.make();
     h.foreign_writers = true;
     h.start = {7, {run_book::kv("\xff\x01", std::string("\0\xfe", 2), 5)}};
-    range_options o{.limit = 3, .revision = 4, .order = sort_order::ascend, .target = sort_target::value, .serializable = true,
+    range_options o{.limit = 3, .revision = 4, .order = sort_order::ascend, .target = sort_target::value, .read = consistency::serializable,
         .keys_only = true, .count_only = true, .min_mod_revision = 1, .max_mod_revision = 2, .min_create_revision = 3, .max_create_revision = 4};
     h.operations.push_back({9, op::range(key_range::from("x"), o), run_book::at(1), run_book::at(2), write_state::not_executed, {}});
     h.operations.push_back({9, op::put("p", "", {.lease = 5, .ignore_value = true, .ignore_lease = true}), run_book::at(1)});

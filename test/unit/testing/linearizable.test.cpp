@@ -50,14 +50,14 @@ TEST_CASE("linearizable: a stale read after an acknowledged write", "[checker]")
         range_response a;
         a.count = 1;
         a.kvs = {book::kv("a", "x", 2)};
-        b.done(2, 40, 50, op::range(key_range::key("a"), {.serializable = true}), a, 2);
+        b.done(2, 40, 50, op::range(key_range::key("a"), {.read = consistency::serializable}), a, 2);
         CHECK(b.verdict() == "");
     }
     SECTION("serializable, of a content that never was") {
         range_response a;
         a.count = 1;
         a.kvs = {book::kv("a", "y", 2)};
-        b.done(2, 40, 50, op::range(key_range::key("a"), {.serializable = true}), a, 2);
+        b.done(2, 40, 50, op::range(key_range::key("a"), {.read = consistency::serializable}), a, 2);
         CHECK(has(verdict_of(b), "never was the content of revision 2"));
     }
 }
@@ -73,7 +73,7 @@ TEST_CASE("linearizable: read from the future", "[checker]") {
         range_response a;
         a.count = 1;
         a.kvs = {book::kv("a", "x", 2)};
-        b.done(2, 0, 5, op::range(key_range::key("a"), {.serializable = true}), a, 2);
+        b.done(2, 0, 5, op::range(key_range::key("a"), {.read = consistency::serializable}), a, 2);
         b.put(1, 10, 20, "a", "x", 2);
         CHECK(has(verdict_of(b), "read from the future"));
     }

@@ -38,7 +38,8 @@ TEST_CASE("a range request says only what was asked for") {
     o.revision = std::numeric_limits<std::int64_t>::max();
     o.order = sort_order::descend;
     o.target = sort_target::mod;
-    o.serializable = o.keys_only = o.count_only = true;
+    o.read = consistency::serializable;
+    o.keys_only = o.count_only = true;
     o.min_mod_revision = 1;
     o.max_mod_revision = 2;
     o.min_create_revision = 3;
