@@ -1,8 +1,8 @@
 #include "etcd/vigil.hpp"
 
 #include "crypto/hide.hpp"
+#include "crypto/wiped.hpp"
 #include "etcd/lease_keeper.hpp"
-#include "etcd/secret_body.hpp"
 #include "etcd/watch_hub.hpp"
 #include "policy/longest_wait.hpp"
 #include "transport/tls.hpp"
@@ -24,9 +24,6 @@ std::chrono::milliseconds server_limit(std::chrono::milliseconds limit) {
 
 /// A call may see its token refused because it expired and once more because users changed meanwhile.
 constexpr unsigned most_refreshes = 3;
-
-/// Longer than any token: each request would carry it.
-constexpr std::size_t most_token = 64 * 1024;
 
 /// How long a first login is waited for.
 constexpr int patience_in_request_timeouts = 4;
@@ -274,6 +271,7 @@ asio::awaitable<result<client_core::tried>> client_core::try_once(std::optional<
             if (what.authenticated && tokens_.has_credentials() && ++refreshes <= most_refreshes) continue;
             done.verdict = policy::verdict::give_up;
         }
+        if (may_be_held_up(failed)) question_token(done.index, std::move(use));
         const error_code code = failed.why.code;
         failed.why = in_context(std::move(failed.why), what, where);
         const bool too_short = had_too_little_time(code, what, due - began);
@@ -349,90 +347,6 @@ asio::awaitable<result<void>> client_core::try_once_at_best(const call& what, st
 
 error client_core::unreachable(const call& what) const {
     return {errc::no_endpoint_available, std::string(what.name) + ": every endpoint is down; the last one: " + last_failure_.message()};
-}
-
-asio::awaitable<result<policy::token_state::send>> client_core::token(time_point due, bool background) {
-    using policy::token_state;
-    for (;;) {
-        token_state::answer answer = tokens_.next(clock::now());
-        if (auto* have = std::get_if<token_state::send>(&answer)) co_return std::move(*have);
-        if (auto* no = std::get_if<token_state::refuse>(&answer)) co_return std::move(no->why);
-        if (const auto* flight_of = std::get_if<token_state::fetch>(&answer)) {
-            // On its own feet: that this caller is cancelled must not cost the others their token.
-            auto flight = [self = shared_from_this(), background, patience = flight_of->patience]() -> asio::awaitable<void> {
-                const std::shared_ptr<client_core> core = self;
-                co_await core->fetch_token(background, patience);
-            };
-            auto ended = [self = shared_from_this()](const std::exception_ptr& thrown) {
-                if (!thrown) return;
-                self->tokens_.fetch_failed(to_error(thrown), false, clock::now());   // out of memory, say: the next one tries again
-                self->token_changed_.notify_all();
-            };
-            asio::co_spawn(strand_, std::move(flight), std::move(ended));
-            continue;   // it may have ended already, where there are no credentials
-        }
-        co_await token_changed_.wait(due);
-        if (co_await transport::was_cancelled()) co_return error{asio::error::operation_aborted, "authenticate"};
-        if (clock::now() >= due) co_return error{errc::deadline_exceeded, "authenticate"};
-    }
-}
-
-asio::awaitable<void> client_core::fetch_token(bool background, std::chrono::milliseconds patience) {
-    using policy::credential_state;
-    credential_state::step step = login_.state.begin();
-    time_point due = time_point::max();   // of the login
-    while (!std::holds_alternative<credential_state::give_up>(step)) {
-        if (std::holds_alternative<credential_state::ask>(step)) {
-            auto given = co_await login_.ask();
-            if (given) log(log_level::debug, "credentials_given", "for " + given->username, {{"user", given->username}});
-            step = given ? login_.state.given(std::move(*given)) : login_.state.not_given(given.error());
-            continue;
-        }
-        const credentials who = std::get<credential_state::use>(step).who;
-        const secret body = as_secret(wire::authenticate_request(who.username, who.password.reveal()));
-        call what;
-        what.name = "authenticate";
-        what.path = "/v3/auth/authenticate";
-        what.authenticated = false;
-        what.background = background;
-        what.due = due = clock::now() + patience;
-        what.patient = true;
-        what.secret = who.password.reveal();
-        auto answer = co_await unary<wire::authenticate_response>(what, body.reveal());
-        if (answer && answer->token.size() > most_token)
-            answer = error{errc::malformed_response, "authenticate: a token of " + std::to_string(answer->token.size()) + " bytes"};
-        const error why = answer ? error{} : answer.error();
-        if (answer || why.code == server_errc::auth_not_enabled) {
-            login_.state.accepted();
-            if (answer) {
-                tokens_.fetched(as_secret(std::move(answer->token)));
-                log(log_level::debug, "token_fetched", "authenticated as " + who.username, {{"user", who.username}});
-            } else {
-                tokens_.not_enabled();
-                log(log_level::info, "auth_not_enabled", "credentials were given, but etcd has authentication switched off");
-            }
-            break;
-        }
-        if (why.code == server_errc::auth_failed) step = login_.state.refused(why);
-        else step = credential_state::give_up{why};
-    }
-    if (const auto* failed = std::get_if<credential_state::give_up>(&step)) {
-        const std::string why = failed->why.message();
-        log(log_level::warning, "authenticate_failed", why, {{"cause", why}});
-        const time_point now = clock::now();
-        tokens_.fetch_failed(failed->why, now >= due && policy::ran_out_of_time(failed->why.code), now);
-    }
-    token_changed_.notify_all();
-}
-
-asio::awaitable<result<credentials>> client_core::current_credentials() {
-    if (const credentials* known = login_.state.known()) co_return *known;
-    co_return co_await login_.ask();
-}
-
-void client_core::hide_secrets(std::string& words, const secret& token) const {
-    crypto::hide(words, {token.reveal()});
-    login_.hide(words);
 }
 
 asio::awaitable<result<client_core::stream>> client_core::open_stream(call what, std::string_view body,

@@ -151,6 +151,7 @@ public:
     void endpoint_worked(std::size_t index) { report_success(index, clock::now()); }
     void endpoint_failed(std::size_t index, const error& why) { report_failure(index, clock::now(), why); }
     void token_refused(policy::token_state::generation number) noexcept { tokens_.refused(number); }
+    void not_acknowledged(const stream& s) { question_token(s.index, {s.authorization, s.token}); }
     bool has_credentials() const noexcept { return tokens_.has_credentials(); }
     /// Takes the client's secrets out of words that a server wrote: it, or a proxy, may quote the request.
     void hide_secrets(std::string& words, const secret& token) const;
@@ -259,6 +260,12 @@ private:
                                                    const secret& token, time_point due);
     asio::awaitable<result<policy::token_state::send>> token(time_point due, bool background);
     asio::awaitable<void> fetch_token(bool background, std::chrono::milliseconds patience);
+    /// etcd, too, may be the one who says that it took too long.
+    static bool may_be_held_up(const failure& f) noexcept { return f.how_far != policy::stage::not_sent && policy::ran_out_of_time(f.why.code); }
+    /// A call with this token was late: looks in the background whether that is why, and then lets go of it.
+    void question_token(std::size_t index, policy::token_state::send used);
+    /// Whether the member answers without the token, and not with it.
+    asio::awaitable<bool> is_held_up(std::size_t index, const secret& token);
     /// Holds the token: to be wiped.
     std::string request(const call& what, std::string_view body, const endpoint& to, const secret& token,
                         std::chrono::milliseconds limit) const;

@@ -132,12 +132,13 @@ asio::awaitable<result<status_response>> client_core::status_of(std::size_t inde
     const std::string where = pools_[index]->to().to_string();
     due = std::min(due, clock::now() + std::min(options_.request_timeout, most_for_a_probe));
     // With the token at hand: to fetch one would take a member that is up, and any answer will do.
-    const secret token = tokens_.at_hand();
+    policy::token_state::send use = tokens_.at_hand();
     message_reply<status_response> reply;
-    auto outcome = co_await attempt(what, body, reply, index, token, due);
+    auto outcome = co_await attempt(what, body, reply, index, use.token, due);
     if (!outcome) {
         error why = outcome.error().why;
-        hide_secrets(why.detail, token);
+        hide_secrets(why.detail, use.token);
+        if (may_be_held_up(outcome.error())) question_token(index, std::move(use));
         co_return in_context(std::move(why), what, where);
     }
     const error unfit = why_unfit(reply.message);

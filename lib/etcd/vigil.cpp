@@ -44,7 +44,7 @@ asio::awaitable<void> client_core::vigil::keep(std::shared_ptr<client_core> core
         } else if (const auto* question = std::get_if<policy::signs_of_life::ask>(&step)) {
             const time_point asked = clock::now();
             message_reply<status_response> reply;
-            const secret token = core->tokens_.at_hand();
+            const secret token = core->tokens_.at_hand().token;
             auto answer = co_await core->attempt(what, body, reply, index, token, question->due);
             const bool alive = answer || !policy::member_is_unfit(answer.error().why.code);
             signs.answered(asked, clock::now(), alive, core->tokens_.may_be_lost());

@@ -323,6 +323,7 @@ void watch_hub::failed(const shared_link& l, error why) {
         if (core_.has_credentials() && policy::token_was_refused(why.code)) core_.token_refused(ended->io.token);
         core_.hide_secrets(why.detail, ended->io.authorization);
         why.detail = "watch at " + ended->io.endpoint + (why.detail.empty() ? "" : ": " + why.detail);
+        if (why.code == errc::not_acknowledged) core_.not_acknowledged(ended->io);
         if (policy::member_is_unfit(why.code)) core_.endpoint_failed(ended->io.index, why);
     }
     const bool of_a_message = ended->sink.failure().has_value();   // not the head of the answer, which smaller ones have, too

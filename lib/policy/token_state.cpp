@@ -20,6 +20,12 @@ token_state::answer token_state::next(time_point now) {
     return fetch{patience_ * (1 << 2 * std::min(too_late_, most_times_four))};
 }
 
+bool token_state::is_to_be_questioned(generation number, time_point now) noexcept {
+    if (!valid_ || number != number_ || token_.empty() || now < question_at_) return false;
+    question_at_ = now + question_pause;
+    return true;
+}
+
 void token_state::fetched(secret token) noexcept {
     token_ = std::move(token);
     ++number_;

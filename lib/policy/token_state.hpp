@@ -39,14 +39,20 @@ public:
         if (number == number_) valid_ = false;
     }
 
+    /// What was sent under this generation got no answer in time. A token names a place in etcd's log, and a member that has not
+    /// come there holds up what comes with it: for ever where the store was restored from an older backup. Is that to be
+    /// looked into? Not again for `question_pause`: where a member has too much to do, it is not the token.
+    bool is_to_be_questioned(generation number, time_point now) noexcept;
+    static constexpr std::chrono::seconds question_pause{10};
+
     void fetched(secret token) noexcept;
     /// The server has authentication switched off: send none until it refuses that.
     void not_enabled() noexcept;
     /// `too_late`: the member was at work on it for all of that time.
     void fetch_failed(error why, bool too_late, time_point now);
 
-    /// What to send where any answer will do; empty when there is no valid token. Asks for no flight.
-    secret at_hand() const { return valid_ ? token_ : secret(); }
+    /// What to send where any answer will do; an empty one when there is no valid token. Asks for no flight.
+    send at_hand() const { return {valid_ ? token_ : secret(), number_}; }
     bool has_credentials() const noexcept { return has_credentials_; }
 
     /// May a login that a quick member does not answer have been lost on its way, and is another to be tried? Once, until one
@@ -67,6 +73,7 @@ private:
     bool failed_ = false;
     error failure_;
     time_point failed_at_{};
+    time_point question_at_{};
 };
 
 }  // namespace dynconf::policy

@@ -249,7 +249,8 @@ gateway::answer gateway::dispatch(const request& r, time_point now) {
         return error_reply(why, refuses(to));
     } catch (const no_answer&) {
         reply never;
-        never.lost = true;
+        if (r.timeout) never.delay = *r.timeout + std::chrono::milliseconds(1);   // it gives up by itself
+        else never.lost = true;
         return never;
     }
 }

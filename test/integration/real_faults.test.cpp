@@ -100,6 +100,43 @@ TEST_CASE("real faults: a snapshot is restored into a new folder, and told as an
         120s);
 }
 
+TEST_CASE("real faults: a token from before a restore holds up calls for a moment only", "[real_faults]") {
+    FOR_EACH_ETCD(binary);
+    REQUIRE_ETCDCTL(binary);
+    etcd_process etcd(binary);
+    etcd_admin admin(etcd);
+    admin.enable_auth();
+    const scratch_dir dir;
+    const std::filesystem::path backup = dir.path() / "backup.db";
+    test::run(
+        [&]() -> asio::awaitable<void> {
+            auto ex = co_await asio::this_coro::executor;
+            client_options options = hasty(etcd);
+            options.auth = as_user("root", "root");
+            options.request_timeout = options.total_timeout = 2s;
+            client c(ex, options);
+            maintenance m(c);
+            (void)co_await m.snapshot(backup);
+            for (int i = 0; i < 40; ++i) admin.put("k", "later");   // tokens name a place in the log behind these
+            client late(ex, options);
+            kv store(late);
+            const bool none_yet = co_await store.exists("other");
+            CHECK_FALSE(none_yet);
+
+            etcd.kill();
+            etcd.restore(backup);
+            etcd.start();
+            unsigned refused = 0;
+            for (; refused < 20; ++refused) {
+                const error why = co_await failure_of([&]() -> asio::awaitable<void> { (void)co_await store.get("k"); });
+                if (!why.code) break;
+                co_await wait_for(100ms);
+            }
+            CHECK(refused < 20);
+        },
+        120s);
+}
+
 TEST_CASE("real faults: roles that change every 100 ms cost no call and no event", "[real_faults]") {
     FOR_EACH_ETCD(binary);
     etcd_process etcd(binary);

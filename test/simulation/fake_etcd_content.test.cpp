@@ -6,6 +6,25 @@ using namespace dynconf;
 using namespace dynconf::simulation_test;
 using kind = mirror_step::kind;
 
+namespace {
+
+fake_etcd_options closed() {
+    fake_etcd_options how;
+    how.root_password = "secret";
+    return how;
+}
+
+/// With a backup of twenty writes ago, and a client who has to log in.
+struct scene_with_a_past : fake_scene {
+    scene_with_a_past() : fake_scene(closed()), older(etcd.backup()) {
+        for (int i = 0; i < 20; ++i) etcd.put("/a/k", std::to_string(i));
+        options.auth = credentials{"root", "secret"};
+    }
+    const fake_backup older;
+};
+
+}  // namespace
+
 TEST_CASE("fake etcd: an event that is kept from a watch is found missing, and what it said is loaded", "[fake_etcd]") {
     for (const std::size_t messages : {1u, 1000u}) {
         INFO(messages << " messages are dropped");
@@ -140,9 +159,7 @@ TEST_CASE("fake etcd: a manager follows a store that went back", "[fake_etcd]") 
 }
 
 TEST_CASE("fake etcd: users come and go with what is restored, and those of another cluster with nothing", "[fake_etcd]") {
-    fake_etcd_options closed;
-    closed.root_password = "secret";
-    fake_scene s(closed);
+    fake_scene s(closed());
     const fake_backup before = s.etcd.backup();
     s.etcd.add_user("late", "two");
     s.options.auth = credentials{"late", "two"};
@@ -222,4 +239,42 @@ TEST_CASE("fake etcd: a deletion that an older etcd has forgotten is missed by n
             CHECK(shown(found.events).find("-/a/k") != std::string::npos);
             CHECK(took < 10s);
         }
+}
+
+TEST_CASE("fake etcd: a client gets over a store that has gone back behind its token's place in the log", "[fake_etcd]") {
+    scene_with_a_past s;
+    std::chrono::milliseconds limit = s.options.total_timeout;
+    SECTION("by calls") {}
+    SECTION("by calls with little time") { limit = 500ms; }
+    int refused = 0;
+    s.play([&](client& c) -> asio::awaitable<void> {
+        const kv whole(c);
+        kv store = whole.with_timeout(limit);
+        co_await store.put("/a/k", "before");
+        s.etcd.restore(s.older);
+        for (; refused < 10; ++refused) {
+            auto [failed, done] = co_await store.get("/a/k", {}, tupled);
+            if (!failed) break;
+            co_await s.world.sleep(1s);
+        }
+    });
+    CHECK(refused < 10);
+    CHECK(s.times_logged("token_held_up") == 1);
+}
+
+TEST_CASE("fake etcd: a watch gets over a store that has gone back behind its token's place in the log", "[fake_etcd]") {
+    scene_with_a_past s;
+    std::string value;
+    s.play([&](client& c) -> asio::awaitable<void> {
+        const auto schema = std::make_shared<prefix_schema>("/a");
+        config_manager config(s.world.get_executor(), schema, etcd_source(c));
+        co_await config.start();
+        s.etcd.restore(s.older);
+        co_await s.world.sleep(30s);
+        s.etcd.put("/a/k", "after");
+        co_await s.world.sleep(30s);
+        value = config.current().get<std::string>("k").value();
+        co_await config.stop();
+    });
+    CHECK(value == "after");
 }

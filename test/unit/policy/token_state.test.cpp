@@ -126,3 +126,23 @@ TEST_CASE("token: with authentication switched off none is sent until that is re
     s.not_enabled();
     CHECK(sent(s).token.empty());
 }
+
+TEST_CASE("token: one that may be held up is looked into now and then", "[policy]") {
+    token_state s(true);
+    CHECK_FALSE(s.is_to_be_questioned(0, start));   // there is none
+    s.next(start);
+    s.fetched("one");
+    const auto first = sent(s).number;
+    CHECK(s.is_to_be_questioned(first, start));
+    CHECK_FALSE(s.is_to_be_questioned(first, start + token_state::question_pause - 1ms));
+    CHECK(s.is_to_be_questioned(first, start + token_state::question_pause));
+    s.refused(first);
+    CHECK_FALSE(s.is_to_be_questioned(first, start + 1h));   // it is gone
+    s.next(start);
+    s.fetched("two");
+    CHECK_FALSE(s.is_to_be_questioned(first, start + 2h));
+    s.refused(sent(s).number);
+    s.next(start);
+    s.not_enabled();
+    CHECK_FALSE(s.is_to_be_questioned(sent(s).number, start + 3h));   // none is sent
+}
