@@ -19,6 +19,9 @@ struct passphrase_options {
     unsigned rounds = 600'000;
     /// The content of the record where it is known, say from a file: then etcd is not asked, and may be away.
     std::string record;
+    /// Makes a record where etcd has none. False for who knows that there is one, or should be: then it is
+    /// server_errc::key_not_found, and nobody goes on with another key because the record was lost.
+    bool make_record = true;
 };
 
 /// A key of a ring out of words that people remember, for who has no place for random keys. It is as strong as the words: use
@@ -47,7 +50,7 @@ public:
 
     /// 32 bytes for a sealing_key. The first call derives them, which takes a quarter of a second or more, on a thread of its own;
     /// all others have what it found. Errors: seal_broken for words other than those the record was made with, or a record
-    /// that is none; unsupported_seal for one of a later version, or with fewer or more rounds than the bounds; those of etcd.
+    /// that is none; server_errc::key_not_found where there is none and none is to be made; unsupported_seal for one of a later version, or with fewer or more rounds than the bounds; those of etcd.
     /// Takes `terminal` cancellation. A timeout is for each call to etcd.
     template <class Token = default_token>
     auto key(Token&& token = {}) const {

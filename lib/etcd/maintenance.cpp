@@ -126,6 +126,15 @@ asio::awaitable<result<std::vector<endpoint_hash>>> hash_at_each(client_core& co
 }
 
 /// Only the leader can give its place away.
+error why_no_leader(const cluster_status& all) {
+    std::string causes;
+    for (const endpoint_status& e : all.endpoints) {
+        if (e.status) return {server_errc::not_leader, "move leader: no endpoint is the leader's"};
+        causes += (causes.empty() ? "" : "; ") + e.status.error().message();
+    }
+    return {errc::no_endpoint_available, "move leader: " + causes};
+}
+
 asio::awaitable<result<void>> move_leader_to(client_core& core, std::uint64_t target_id, const time_limit& due) {
     const clock::time_point limit = whole_call(core, due);
     etcd::call what{"move leader", "/v3/maintenance/transfer-leadership", safety::at_most_once};
@@ -134,7 +143,7 @@ asio::awaitable<result<void>> move_leader_to(client_core& core, std::uint64_t ta
         auto status = co_await status_at_each(core, limit);
         if (!status) co_return status.error();
         const endpoint_status* leader = status->leader_endpoint();
-        if (!leader) co_return error{server_errc::not_leader, "move leader: no endpoint is the leader's"};
+        if (!leader) co_return why_no_leader(*status);
         const auto index = core.find_endpoint(leader->endpoint);
         if (!index) co_return error{errc::no_endpoint_available, "move leader: " + leader->endpoint};
         auto done = co_await ask_at<wire::header_only_response>(core, *index, what, body, limit);

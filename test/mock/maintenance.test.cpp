@@ -128,6 +128,18 @@ TEST_CASE("a cancelled downgrade is one, whichever of two tries did it") {
     });
 }
 
+TEST_CASE("no leader is moved where no endpoint says who leads") {
+    using namespace dynconf::test;
+    fake_gateway gateway;
+    gateway.on("/v3/maintenance/status", [](const auto&) { return hang_up(); });
+    with_client(options_for({gateway.url()}), [&](client& c) -> asio::awaitable<void> {
+        maintenance m(c);
+        auto [ec] = co_await m.move_leader(7, asio::as_tuple(asio::use_awaitable));
+        CHECK(ec == errc::no_endpoint_available);
+        CHECK(gateway.count("/v3/maintenance/transfer-leadership") == 0);
+    });
+}
+
 TEST_CASE("a token shows of which kind it is") {
     using kind = endpoint_capabilities::token_kind;
     CHECK(etcd::kind_of_token("tvbeuCzmrzUehLDw.13") == kind::simple);

@@ -38,3 +38,16 @@ TEST_CASE("passphrase: a record that was made anew gives another id", "[passphra
         CHECK(longest.size() == key_ring::most_id_size);
     });
 }
+
+TEST_CASE("passphrase: where none is to be made, a missing record is an error", "[passphrase]") {
+    fake_gateway gateway;
+    gateway.on(range_path, [](const auto&) { return json(range_body(1)); });
+    with_client(options_for({gateway.url()}), [](client& c) -> asio::awaitable<void> {
+        passphrase_options known;
+        known.make_record = false;
+        const passphrase words(c, "/keys/1", "correct horse", known);
+        auto [ec, key] = co_await words.key(asio::as_tuple(asio::use_awaitable));
+        CHECK(ec == server_errc::key_not_found);
+    });
+    CHECK(gateway.count(txn_path) == 0);
+}
