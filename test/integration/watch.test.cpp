@@ -1,4 +1,9 @@
 #include "integration/scene.hpp"
+#include "support/parallel.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 
 #include <map>
 
@@ -17,6 +22,12 @@ void restart(etcd_process& etcd, end how, Meanwhile meanwhile) {
     else CHECK(etcd.terminate());
     etcd.start();
     meanwhile();
+}
+
+watcher from_the_start(const client& c) {
+    watch_options options;
+    options.start_revision = 2;
+    return watcher(c, key_range::prefix("k"), options);
 }
 
 /// Content as the events leave it.
@@ -80,9 +91,7 @@ TEST_CASE("watcher: what changes while etcd restarts or is killed arrives once a
         [&]() -> asio::awaitable<void> {
             auto ex = co_await asio::this_coro::executor;
             client c(ex, hasty(etcd));
-            watch_options from_start;
-            from_start.start_revision = 2;
-            watcher news(c, key_range::prefix("k"), from_start);
+            watcher news = from_the_start(c);
             strings expected;
             int n = 0;
             const auto write = [&] {
@@ -106,6 +115,41 @@ TEST_CASE("watcher: what changes while etcd restarts or is killed arrives once a
         60s);
 }
 
+TEST_CASE("watcher: each() is called for what happens, through restarts, until it is cancelled", "[watch]") {
+    FOR_EACH_ETCD(binary);
+    etcd_process etcd(binary);
+    const etcd_admin other(etcd);
+    test::run(
+        [&]() -> asio::awaitable<void> {
+            auto ex = co_await asio::this_coro::executor;
+            client c(ex, hasty(etcd));
+            watcher news = from_the_start(c);
+            strings expected, seen;
+            const auto write = [&] { expected.push_back("put k=v @" + std::to_string(other.put("k", "v"))); };
+            const auto note = [&](const watch_batch& batch) {
+                for (const event& e : batch.events) seen.push_back(shown(e));
+            };
+            error_code why;
+            asio::cancellation_signal enough;
+            const auto ended = [&](const error_code& ec) { why = ec; };
+            news.each(note, asio::bind_cancellation_slot(enough.slot(), asio::bind_executor(ex, ended)));
+            write();
+            co_await until([&] { return seen == expected; });
+            for (const end how : {end::terminate, end::kill}) {
+                restart(etcd, how, write);
+                write();
+                co_await until([&] { return seen == expected; });
+            }
+            enough.emit(asio::cancellation_type::total);
+            co_await until([&] { return why == asio::error::operation_aborted; });
+            const strings before = expected;
+            write();
+            co_await events_until(news, other.revision());   // it was there to be told
+            CHECK(seen == before);
+        },
+        60s);
+}
+
 TEST_CASE("watcher: compacted history is told", "[watch]") {
     FOR_EACH_ETCD(binary);
     etcd_process etcd(binary);
@@ -115,9 +159,7 @@ TEST_CASE("watcher: compacted history is told", "[watch]") {
         [&]() -> asio::awaitable<void> {
             auto ex = co_await asio::this_coro::executor;
             client c(ex, hasty(etcd));
-            watch_options from_start;
-            from_start.start_revision = 2;
-            watcher news(c, key_range::prefix("k"), from_start);
+            watcher news = from_the_start(c);
             (void)co_await events_until(news, 2);
             restart(etcd, end::kill, [&] {
                 for (const char* value : {"1", "2", "3"}) other.put("k", value);

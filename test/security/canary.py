@@ -9,6 +9,7 @@ everything that was printed or written, and the memory of the program once it ha
 
 import argparse
 import base64
+import concurrent.futures
 import contextlib
 import http.server
 import json
@@ -280,22 +281,29 @@ def run_tool(stage, tool, endpoint):
             stage.outputs[f'dynconf {arguments[0]} {number} {how}'] = done.stdout
 
 
+def run_sample(stage, program, endpoint, password):
+    env = {**os.environ, 'EtcdSettings__HostName': endpoint, 'EtcdSettings__UserName': 'svc', 'EtcdSettings__Password': password,
+           'DB_PASSWORD': stage.values['sample']}
+    with subprocess.Popen([program], env=env, cwd=stage.folder / 'work', stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, encoding='latin-1') as run:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            run.wait(2)   # long enough to say what it has to say; a service goes on
+        run.terminate()
+        kill = threading.Timer(20, run.kill)
+        kill.start()
+        said = run.stdout.read()
+        kill.cancel()
+        return said
+
+
 def run_samples(stage, samples, endpoint):
-    for name in ('control_unit', 'custom_schema', 'http_service', 'kv', 'cluster', 'quickstart'):
-        program = pathlib.Path(samples) / name
-        for at, password in ((endpoint, stage.passwords['next']), (endpoint, stage.passwords['wrong']), (echo(stage.echoed), stage.passwords['next']),
-                             (f'http://svc:{stage.passwords["url"]}@h:1', stage.passwords['next'])):
-            env = {**os.environ, 'EtcdSettings__HostName': at, 'EtcdSettings__UserName': 'svc', 'EtcdSettings__Password': password,
-                   'DB_PASSWORD': stage.values['sample']}
-            with subprocess.Popen([program], env=env, cwd=stage.folder / 'work', stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT, encoding='latin-1') as run:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    run.wait(2)   # long enough to say what it has to say; a service goes on
-                run.terminate()
-                kill = threading.Timer(20, run.kill)
-                kill.start()
-                stage.outputs[f'sample {name}'] = stage.outputs.get(f'sample {name}', '') + run.stdout.read()
-                kill.cancel()
+    cases = ((endpoint, stage.passwords['next']), (endpoint, stage.passwords['wrong']), (echo(stage.echoed), stage.passwords['next']),
+             (f'http://svc:{stage.passwords["url"]}@h:1', stage.passwords['next']))
+    programs = sorted(p for p in pathlib.Path(samples).iterdir() if p.is_file() and os.access(p, os.X_OK))
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        said = {program.name: [pool.submit(run_sample, stage, program, *case) for case in cases] for program in programs}
+        for name, runs in said.items():
+            stage.outputs[f'sample {name}'] = ''.join(run.result() for run in runs)
 
 
 def main():
@@ -352,6 +360,8 @@ def main():
                      'tls: ', 'client certificate is encrypted', 'sealed: plain', 'rotated 1', 'made a key of words', 'no key: '):
             if must not in said:
                 faults.append(f'the program did not get to: {must}')
+        silent = [name for name, text in stage.outputs.items() if name.startswith('sample ') and not text]
+        faults += [f'{name} said nothing' for name in silent]
         if len(recorder.tokens) < 3:
             faults.append(f'{len(recorder.tokens)} tokens were seen')
         print(*faults, f'{len(hidden)} passwords, tokens and keys and {len(settings)} settings in {len(stage.outputs)} outputs and files of {size} bytes, '
