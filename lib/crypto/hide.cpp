@@ -86,13 +86,13 @@ std::size_t end_of_secret(std::string_view words, std::size_t from, std::string_
     std::vector<std::pair<std::size_t, std::size_t>> open{{0, from}};   // read of the secret, and of the words
     std::set<std::pair<std::size_t, std::size_t>> seen;                 // a backslash may stand for itself or for two
     while (!open.empty()) {
-        const auto [read, at] = open.back();
+        const std::size_t read = open.back().first, at = open.back().second;
         open.pop_back();
         if (read == secret.size()) {
             whole = std::max(whole, at);
             continue;
         }
-        spellings(secret.substr(read), [&, read = read, at = at](const spelling& s) {
+        spellings(secret.substr(read), [&](const spelling& s) {
             std::size_t n = 0;
             while (n < s.size && at + n < words.size() && same(words[at + n], s.text[n], s.size > 3)) ++n;
             if (n == s.size) {

@@ -127,9 +127,9 @@ TEST_CASE("retry: a certificate that is not accepted is told from all that may p
                                errc::certificate_self_signed, errc::unknown_authority, errc::certificate_refused,
                                errc::client_certificate_required, errc::client_certificate_refused})
         CHECK(policy::trust_was_refused(refused));
-    for (const error_code other : {make_error_code(errc::connection_closed), make_error_code(errc::tls_version_refused),
+    for (const error_code passing : {make_error_code(errc::connection_closed), make_error_code(errc::tls_version_refused),
                                    make_error_code(errc::deadline_exceeded), make_error_code(server_errc::auth_failed), error_code()})
-        CHECK_FALSE(policy::trust_was_refused(other));
+        CHECK_FALSE(policy::trust_was_refused(passing));
 }
 
 TEST_CASE("retry: what an error means for a read and for a write", "[policy]") {
