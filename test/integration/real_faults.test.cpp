@@ -100,7 +100,7 @@ TEST_CASE("real faults: a snapshot is restored into a new folder, and told as an
         120s);
 }
 
-TEST_CASE("real faults: a token from before a restore holds up calls for a moment only", "[real_faults]") {
+TEST_CASE("real faults: a token from before a restore holds up calls and mirrors for a moment only", "[real_faults]") {
     FOR_EACH_ETCD(binary);
     REQUIRE_ETCDCTL(binary);
     etcd_process etcd(binary);
@@ -118,10 +118,14 @@ TEST_CASE("real faults: a token from before a restore holds up calls for a momen
             maintenance m(c);
             (void)co_await m.snapshot(backup);
             for (int i = 0; i < 40; ++i) admin.put("k", "later");   // tokens name a place in the log behind these
-            client late(ex, options);
-            kv store(late);
-            const bool none_yet = co_await store.exists("other");
-            CHECK_FALSE(none_yet);
+            client asks(ex, options), follows(ex, options);
+            kv store(asks);
+            const auto before_it = co_await store.get("k");
+            REQUIRE(before_it);
+            mirror live(follows, key_range::key("k"));
+            content now;
+            const content later{{"k", "later"}}, nothing;
+            (void)co_await follow_until(live, now, later);
 
             etcd.kill();
             etcd.restore(backup);
@@ -133,6 +137,8 @@ TEST_CASE("real faults: a token from before a restore holds up calls for a momen
                 co_await wait_for(100ms);
             }
             CHECK(refused < 20);
+            const std::vector<mirror_step::reason> why = co_await follow_until(live, now, nothing);
+            CHECK(why == std::vector{mirror_step::reason::store_replaced});
         },
         120s);
 }
