@@ -91,10 +91,23 @@ void watch_subscription::restart(revision_t next) {
     probed_.reset();
     bytes_ = 0;
     next_ = next;
-    resume_ = 0;
     lost_ = full_ = up_ = false;
     retry_at_ = clock::time_point::min();
     if (registered_) core_->watches().restarted(*this);
+}
+
+void watch_subscription::checkpoint(revision_t revision) {
+    next_ = std::max(next_, revision + 1);
+    for (step& s : queue_)
+        if (auto* b = std::get_if<batch>(&s)) {
+            bytes_ -= weight(b->events);
+            std::erase_if(b->events, [revision](const event& e) { return e.kv.mod_revision <= revision; });
+            bytes_ += weight(b->events);
+        }
+    std::erase_if(queue_, [](const step& s) {
+        const auto* b = std::get_if<batch>(&s);
+        return b && b->events.empty();
+    });
 }
 
 void watch_subscription::on_connected(response_header header, std::string endpoint) {

@@ -41,8 +41,9 @@ public:
     asio::awaitable<std::optional<step>> next(clock::time_point limit = clock::time_point::max());
     /// Forgets what is queued and goes on from `next`.
     void restart(revision_t next);
-    /// Nothing of interest happened up to `revision`: a new stream need not begin before its end.
-    void checkpoint(revision_t revision) noexcept { resume_ = std::max(resume_, revision + 1); }
+    /// The owner has what there was at `revision`: what is still to come of the time up to there is passed over. It may have cancelled
+    /// itself out, and a part of it would undo that.
+    void checkpoint(revision_t revision);
 
     /// A look at `ranges`, which are etcd's own and have to live as long as this, for keys that changed after a revision.
     struct look_request { const std::vector<key_range>* ranges; revision_t after; };
@@ -54,7 +55,7 @@ public:
     const key_range& range() const noexcept { return range_; }
     const watch_options& options() const noexcept { return options_; }
     /// Where a new stream has to begin; 0: at the present.
-    revision_t resume() const noexcept { return std::max(next_, resume_); }
+    revision_t resume() const noexcept { return next_; }
     /// It takes nothing more until its owner has read what there is.
     bool full() const noexcept { return full_; }
     /// Whether it is to be served at `now`, or from when on.
@@ -94,7 +95,6 @@ private:
     std::optional<probed> probed_;      // of any number the last; comes after what was queued
     std::size_t bytes_ = 0;             // of the events in queue_
     revision_t next_;                   // what comes below was queued
-    revision_t resume_ = 0;
     std::string endpoint_;              // of the last `connected`
     bool registered_ = false;
     bool lost_ = false;                 // its history; restart() is next

@@ -41,6 +41,17 @@ struct quiet_store {
     }
 };
 
+/// Its key, as it was kept from before: to be proven, and not loaded.
+known_content as_of_5() {
+    known_content known;
+    known.revision = 5;
+    known.cluster_id = some_cluster;
+    key_value& kv = known.kvs.emplace_back();
+    kv.key = "/a/x";
+    kv.mod_revision = 5;
+    return known;
+}
+
 using kind = mirror_step::kind;
 
 asio::awaitable<mirror_step> next_of(mirror& m, kind what) {
@@ -196,14 +207,8 @@ TEST_CASE("mirror proof: a probe that tells of an older or another store leads t
 TEST_CASE("mirror proof: what is known already is not listed again", "[mirror][proof]") {
     quiet_store store;
     store.watch = [](const auto&) { return stream({created(8), news(8, {put_event("/a/y", "2", 8)})}, then::hold); };
-    known_content known;
-    known.revision = 5;
-    known.cluster_id = some_cluster;
-    key_value& kv = known.kvs.emplace_back();
-    kv.key = "/a/x";
-    kv.mod_revision = 5;
     with_client(store.options(), [&](client& c) -> asio::awaitable<void> {
-        mirror m(c, {ours()}, known);
+        mirror m(c, {ours()}, as_of_5());
         std::string got = co_await next_of(m);
         CHECK(got == "update at 8: /a/y=2@8");
     });
@@ -229,16 +234,10 @@ TEST_CASE("mirror proof: a compaction of what a look has shown to be none of our
         a.steps.push_back({chunk(compacted_cancel(20)), cancel_is_late ? 50ms : 0ms, [&] { return looked.load(); }});
         return a;
     };
-    known_content known;
-    known.revision = 5;
-    known.cluster_id = some_cluster;
-    key_value& kv = known.kvs.emplace_back();
-    kv.key = "/a/x";
-    kv.mod_revision = 5;
     client_options o = store.options();
     o.max_staleness = 10min;   // nothing that is due anyway comes to help
     with_client(o, [&](client& c) -> asio::awaitable<void> {
-        mirror m(c, {ours()}, known);
+        mirror m(c, {ours()}, as_of_5());
         mirror_step s = co_await next_of(m, kind::connected);
         CHECK(s.known == 20);
         s = co_await next_of(m, kind::update);
@@ -246,6 +245,34 @@ TEST_CASE("mirror proof: a compaction of what a look has shown to be none of our
     });
     CHECK(starts(store.gateway) == std::vector<revision_t>{6, 21});
     CHECK_FALSE(listed);
+}
+
+TEST_CASE("mirror proof: of what a look has shown to be over nothing comes any more, be it late or in the queue", "[mirror][proof]") {
+    const bool event_is_late = GENERATE(true, false);   // or the answer of the look
+    std::atomic<bool> looked{false};
+    quiet_store store;
+    store.probe = [](const auto&) { return json(range_body(20)); };
+    store.look = [&](const auto&) {   // "/a/y" was created by 9 and deleted by 10
+        looked = true;
+        return json("{" + header(20) + ",\"count\":\"1\"}").after(event_is_late ? 0ms : 50ms);
+    };
+    store.watch = [&](const auto& r) {
+        if (r.number > 1) return stream({created(20), news(21, {put_event("/a/x", "2", 21)})}, then::hold);
+        gateway_answer a = stream({created(5)}, then::close);   // before it has told of the deletion
+        a.steps.push_back({chunk(news(9, {put_event("/a/y", "1", 9)})), event_is_late ? 50ms : 0ms, [&] { return looked.load(); }});
+        if (!event_is_late) a.steps.push_back({{}, 100ms, {}});
+        return a;
+    };
+    client_options o = store.options();
+    o.max_staleness = 10min;   // nothing that is due anyway comes to help
+    with_client(o, [&](client& c) -> asio::awaitable<void> {
+        mirror m(c, {ours()}, as_of_5());
+        mirror_step s = co_await next_of(m, kind::connected);
+        CHECK(s.known == 20);
+        s = co_await next_of(m, kind::update);
+        CHECK(shown(s.events) == "/a/x=2@21");
+    });
+    CHECK(starts(store.gateway) == std::vector<revision_t>{6, 21});
 }
 
 TEST_CASE("mirror proof: an answer that the watch has overtaken is no store that went back", "[mirror][proof]") {
