@@ -107,7 +107,9 @@ error classify(unsigned http_status, std::string_view body) {
     reader.write(body);
     // The status says that this is an error: words without a code are as good.
     const server_fault fault = reader.fault().value_or(server_fault{0, reader.message()});
-    if (const auto code = code_of(fault)) return {*code, quote(fault.message)};
+    // A number in front of words that were cut off: they might have said that all will be well with a new token.
+    const bool cut = reader.finish() && fault.message.empty();
+    if (const auto code = code_of(fault); code && !cut) return {*code, quote(fault.message)};
     return classify_text(http_status, fault.message.empty() ? body : fault.message);
 }
 

@@ -225,6 +225,9 @@ TEST_CASE("JSON of somebody else in front of etcd") {
     CHECK(classify(403, R"({"error":{}})").code == grpc_errc::permission_denied);
     CHECK(classify(504, std::string(100000, '[')).code == grpc_errc::deadline_exceeded);
     CHECK(classify(504, "{\"code\":4,\"message\":\"cut in the mid").code == grpc_errc::deadline_exceeded);
+    for (const std::string_view whole : {R"({"code":3,"message":"etcdserver: authentication failed, invalid user ID or password"})",
+                                         R"({"code":16,"message":"etcdserver: invalid auth token"})"})
+        for (std::size_t n = 1; n < whole.find("etcdserver"); ++n) CHECK(classify(400, whole.substr(0, n)).code == errc::unexpected_status);
 }
 
 TEST_CASE("a canceled watch") {
