@@ -264,13 +264,12 @@ asio::awaitable<mirror_core::maybe_step> mirror_core::look() {
     }
     if (std::exchange(looked_at_, replica_.known()) < replica_.known()) catch_up_.equal();   // slow, but it comes
     const std::string missing = "nothing came of what happened after revision " + std::to_string(replica_.known());
-    switch (catch_up_.differs(clock::now())) {
+    switch (found ? catch_up_.differs(clock::now()) : catch_up_.unanswered(clock::now())) {
         case policy::catch_up::action::wait: break;
         case policy::catch_up::action::replace_stream:
             core_->watches().distrust(error{errc::watch_ended, found ? missing : found.error().message()});
             break;
         case policy::catch_up::action::reload:
-            if (!found) break;   // nobody answers, so there is nothing to load either
             core_->log(log_level::warning, "watch_incomplete", missing + "; loading again",
                        {{"revision", std::to_string(replica_.known())}});
             list_again(mirror_step::reason::repaired);

@@ -63,7 +63,14 @@ public:
         }
         pause_ = pause_ * 2 < patience_ / 2 ? pause_ * 2 : patience_ / 2;
         look_at_ = now + pause_;
+        looked_at_ = now;
         return action::wait;
+    }
+    /// A look was not answered by `now`. Such time speaks for another stream, but not against that one, which can bring no more than
+    /// an answer could; so that never ends in a reload.
+    action unanswered(time_point now) noexcept {
+        if (step_ == replaced) since_ += now - looked_at_;
+        return differs(now);
     }
     /// A look found none.
     void equal() noexcept { step_ = idle; }
@@ -76,13 +83,15 @@ private:
         since_ = now;
         pause_ = std::chrono::milliseconds(10);
         look_at_ = now + pause_;
+        looked_at_ = now;
     }
 
     std::chrono::milliseconds patience_;
     std::chrono::milliseconds last_resort_;
     step step_ = idle;
     time_point since_{};
-    time_point look_at_{};
+    time_point look_at_{};     // the next look
+    time_point looked_at_{};   // the end of the last
     std::chrono::milliseconds pause_{0};
 };
 

@@ -59,6 +59,19 @@ TEST_CASE("catch up: waits, then wants another stream, then a reload, each after
     CHECK_FALSE(c.under_way());
 }
 
+TEST_CASE("catch up: time in which nobody answers does not speak for a reload", "[freshness]") {
+    catch_up c(1s, 4s);
+    c.differs(t0);
+    CHECK(c.unanswered(t0 + 900ms) == catch_up::action::wait);
+    CHECK(c.unanswered(t0 + 1s) == catch_up::action::replace_stream);
+    auto now = t0 + 1s;
+    for (int looks = 0; looks < 100; ++looks) CHECK(c.unanswered(now += 500ms) == catch_up::action::wait);
+    CHECK(c.differs(now += 500ms) == catch_up::action::wait);   // the first answer; what it tells of may be on its way
+    CHECK(c.differs(now += 3s) == catch_up::action::wait);
+    CHECK(c.unanswered(now += 1h) == catch_up::action::wait);
+    CHECK(c.differs(now += 500ms) == catch_up::action::reload);
+}
+
 TEST_CASE("catch up: is over as soon as a look finds no difference", "[freshness]") {
     catch_up c(1s, 4s);
     c.differs(t0);
