@@ -50,7 +50,8 @@ public:
 
     /// 32 bytes for a sealing_key. The first call derives them, which takes a quarter of a second or more, on a thread of its own;
     /// all others have what it found. Errors: seal_broken for words other than those the record was made with, or a record
-    /// that is none; server_errc::key_not_found where there is none and none is to be made; unsupported_seal for one of a later version, or with fewer or more rounds than the bounds; those of etcd.
+    /// that is none; unsupported_seal for one of a later version, or with fewer or more rounds than the bounds;
+    /// server_errc::key_not_found where there is none and none is to be made; those of etcd.
     /// Takes `terminal` cancellation. A timeout is for each call to etcd.
     template <class Token = default_token>
     auto key(Token&& token = {}) const {

@@ -85,7 +85,8 @@ asio::awaitable<result<secret>> find(const view& through, const std::shared_ptr<
     if (!s->options.record.empty()) co_return co_await by_record(through, s, s->options.record);
     auto found = co_await etcd::range_once(through, key_range::key(s->record), {});
     if (!found) co_return found.error();
-    if (found->kvs.empty() && !s->options.make_record) co_return error{server_errc::key_not_found, "passphrase: the record " + wire::quote(s->record)};
+    if (found->kvs.empty() && !s->options.make_record)
+        co_return error{server_errc::key_not_found, "passphrase: the record " + wire::quote(s->record)};
     if (found->kvs.empty()) co_return co_await by_new_record(through, s);
     co_return co_await by_record(through, s, found->kvs.front().value);
 }
