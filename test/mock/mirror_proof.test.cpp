@@ -61,6 +61,29 @@ asio::awaitable<mirror_step> next_of(mirror& m, kind what) {
     }
 }
 
+/// Its content at 20 is that of 5, as a look shows.
+void rest_until_20(quiet_store& store, std::atomic<bool>& looked, std::chrono::milliseconds look_takes) {
+    store.probe = [](const auto&) { return json(range_body(20)); };
+    store.look = [&looked, look_takes](const auto&) {
+        looked = true;
+        return json("{" + header(20) + ",\"count\":\"1\"}").after(look_takes);
+    };
+}
+
+/// By a look alone a mirror comes from 5 to 20, and by its second stream to 21.
+void look_proves_20(quiet_store& store) {
+    client_options o = store.options();
+    o.max_staleness = 10min;   // nothing that is due anyway comes to help
+    with_client(o, [&](client& c) -> asio::awaitable<void> {
+        mirror m(c, {ours()}, as_of_5());
+        mirror_step s = co_await next_of(m, kind::connected);
+        CHECK(s.known == 20);
+        s = co_await next_of(m, kind::update);
+        CHECK(shown(s.events) == "/a/x=2@21");
+    });
+    CHECK(starts(store.gateway) == std::vector<revision_t>{6, 21});
+}
+
 }  // namespace
 
 TEST_CASE("mirror proof: each answer of the right revision proves the content anew", "[mirror][proof]") {
@@ -219,11 +242,7 @@ TEST_CASE("mirror proof: a compaction of what a look has shown to be none of our
     const bool cancel_is_late = GENERATE(true, false);   // or the answer of the look
     std::atomic<bool> looked{false}, listed{false};
     quiet_store store;
-    store.probe = [](const auto&) { return json(range_body(20)); };
-    store.look = [&](const auto&) {
-        looked = true;
-        return json("{" + header(20) + ",\"count\":\"1\"}").after(cancel_is_late ? 0ms : 50ms);
-    };
+    rest_until_20(store, looked, cancel_is_late ? 0ms : 50ms);
     store.list = [&](const auto&) {
         listed = true;
         return json(range_body(20, {pair("/a/x", "1", 5)}));
@@ -234,16 +253,7 @@ TEST_CASE("mirror proof: a compaction of what a look has shown to be none of our
         a.steps.push_back({chunk(compacted_cancel(20)), cancel_is_late ? 50ms : 0ms, [&] { return looked.load(); }});
         return a;
     };
-    client_options o = store.options();
-    o.max_staleness = 10min;   // nothing that is due anyway comes to help
-    with_client(o, [&](client& c) -> asio::awaitable<void> {
-        mirror m(c, {ours()}, as_of_5());
-        mirror_step s = co_await next_of(m, kind::connected);
-        CHECK(s.known == 20);
-        s = co_await next_of(m, kind::update);
-        CHECK(shown(s.events) == "/a/x=2@21");
-    });
-    CHECK(starts(store.gateway) == std::vector<revision_t>{6, 21});
+    look_proves_20(store);
     CHECK_FALSE(listed);
 }
 
@@ -251,28 +261,15 @@ TEST_CASE("mirror proof: of what a look has shown to be over nothing comes any m
     const bool event_is_late = GENERATE(true, false);   // or the answer of the look
     std::atomic<bool> looked{false};
     quiet_store store;
-    store.probe = [](const auto&) { return json(range_body(20)); };
-    store.look = [&](const auto&) {   // "/a/y" was created by 9 and deleted by 10
-        looked = true;
-        return json("{" + header(20) + ",\"count\":\"1\"}").after(event_is_late ? 0ms : 50ms);
-    };
+    rest_until_20(store, looked, event_is_late ? 0ms : 50ms);
     store.watch = [&](const auto& r) {
         if (r.number > 1) return stream({created(20), news(21, {put_event("/a/x", "2", 21)})}, then::hold);
-        gateway_answer a = stream({created(5)}, then::close);   // before it has told of the deletion
+        gateway_answer a = stream({created(5)}, then::close);   // before it has told that 10 deleted "/a/y"
         a.steps.push_back({chunk(news(9, {put_event("/a/y", "1", 9)})), event_is_late ? 50ms : 0ms, [&] { return looked.load(); }});
         if (!event_is_late) a.steps.push_back({{}, 100ms, {}});
         return a;
     };
-    client_options o = store.options();
-    o.max_staleness = 10min;   // nothing that is due anyway comes to help
-    with_client(o, [&](client& c) -> asio::awaitable<void> {
-        mirror m(c, {ours()}, as_of_5());
-        mirror_step s = co_await next_of(m, kind::connected);
-        CHECK(s.known == 20);
-        s = co_await next_of(m, kind::update);
-        CHECK(shown(s.events) == "/a/x=2@21");
-    });
-    CHECK(starts(store.gateway) == std::vector<revision_t>{6, 21});
+    look_proves_20(store);
 }
 
 TEST_CASE("mirror proof: an answer that the watch has overtaken is no store that went back", "[mirror][proof]") {
