@@ -26,17 +26,10 @@ void judge(const history& h, const check_options& options, findings& found) {
     if (!answers_are_right) tell_of_answers();
     findings rest;
     const storyteller tell(h);
-    check_options noting = options;
-    bool excused = false;
-    if (options.excused) noting.excused = [&](const observer& o, const event& e) {
-        const bool is = options.excused(o, e);
-        excused |= is;
-        return is;
-    };
-    const judged run{h, noting, happened, tell};
+    const judged run{h, options, happened, tell};
     for (const auto check_rule : {check_sequence, check_genuine, check_previous, check_contents, check_fresh, check_exclusive, check_leases})
         check_rule(run, rest);
-    if (answers_are_right && rest.empty() && !excused) tell_of_answers();   // else it is what somebody has not seen
+    if (answers_are_right && rest.empty()) tell_of_answers();   // else it is what somebody has not seen
     for (violation& v : rest.take()) found.add(v.broken, std::move(v.words), std::move(v.operations));
 }
 

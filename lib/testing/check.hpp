@@ -5,7 +5,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,9 +43,6 @@ struct check_options {
     std::chrono::milliseconds allowance{0};
     /// The search for an order of the calls tries so many states, then says that it is undecided: as a violation.
     std::size_t search_limit = 2'000'000;
-    /// Whether an observer need not have seen an event that it wants, for the rules complete, resumable, bookmark and fresh.
-    /// None: it has to have seen each.
-    std::function<bool(const observer&, const event&)> excused = {};
 };
 
 /// All rules; empty: the run is right. At most 50 violations of each rule. Pure: no I/O, no clock.

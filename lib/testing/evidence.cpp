@@ -82,7 +82,7 @@ void evidence::seen(const observer& o) {
         told_at(s.revision, s.at);
         if (begun) p.over.back().second = std::max(p.over.back().second, s.revision);
     }
-    passages_.push_back(std::move(p));
+    if (o.what != observer::kind::mirror) passages_.push_back(std::move(p));   // that one need not have seen all: rules.hpp, owed()
 }
 
 bool evidence::agrees(revision_t r, const std::vector<event>& made) const {

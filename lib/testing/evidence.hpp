@@ -35,7 +35,7 @@ public:
     bool agrees(revision_t r, const std::vector<event>& made) const;
 
 private:
-    struct passage {                       // what an observer has seen on its way
+    struct passage {                       // what an observer who is told of each revision has seen on its way
         const observer* who;
         std::vector<std::pair<revision_t, revision_t>> over;   // from, to
         std::map<revision_t, std::set<std::string, std::less<>>> keys;

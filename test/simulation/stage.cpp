@@ -8,12 +8,8 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
-#include <limits>
 #include <map>
-#include <set>
-#include <tuple>
 
 namespace dynconf::simulation_test {
 
@@ -102,27 +98,12 @@ public:
         }
     }
 
-    /// From a key's creation to its deletion.
-    struct life {
-        time_point from, to = time_point::max();
-        revision_t first = 0, last = std::numeric_limits<revision_t>::max();
-    };
-    /// The one that ended, of which this revision of the key is a part.
-    std::optional<life> life_of(const std::string& key, revision_t r) const {
-        const auto of = lives_.find(key);
-        if (of == lives_.end()) return std::nullopt;
-        for (const life& l : of->second)
-            if (l.first <= r && r <= l.last && l.to != time_point::max()) return l;
-        return std::nullopt;
-    }
-
     void on_commit() override {
         const testing::etcd_store& store = stage_.cluster_->store();
         for (; reached_ < store.revision(); ++reached_) {
             testing::sight now{.what = testing::sight::kind::batch, .at = stage_.now(), .revision = reached_ + 1};
             for (const testing::change& c : store.changes(now.revision)) {
                 if (!me_.ranges.front().contains(c.kv->key)) continue;
-                note_life(c, now.revision);
                 if (!c.erased()) written_.try_emplace(c.kv->value, now.revision, now.at);
                 event& e = now.events.emplace_back();
                 e.type = c.erased() ? event::kind::erase : event::kind::put;
@@ -136,18 +117,8 @@ public:
     void on_replaced() override {}
 
 private:
-    void note_life(const testing::change& c, revision_t r) {
-        auto& all = lives_[c.kv->key];
-        if (!c.before) all.push_back({.from = stage_.now(), .first = r});
-        if (c.erased()) {
-            all.back().to = stage_.now();
-            all.back().last = r;
-        }
-    }
-
     stage& stage_;
     testing::observer me_;
-    std::map<std::string, std::vector<life>> lives_;   // by key
     std::map<std::string, std::pair<revision_t, time_point>> written_;   // by value
     revision_t reached_ = 1;
 };
@@ -231,7 +202,6 @@ verdict stage::play() {
     v.operations = record_.operations.size();
     for (const auto& o : record_.observers) v.sights += o.seen.size();
     v.troubles = troubles_;
-    v.excuses = excuses_;
     v.simulated = std::chrono::duration_cast<milliseconds>(now() - began_);
     const auto mix = [&v](auto number) { v.digest = (v.digest ^ static_cast<std::uint64_t>(number)) * 0x100000001b3; };
     for (const auto& o : record_.operations) {
@@ -345,23 +315,7 @@ void stage::judge() {
     testing::check_options how;
     how.max_staleness = drawn_.options.max_staleness;
     how.search_limit = 500'000;
-    std::set<std::tuple<std::string, revision_t, std::string>> excused;
-    how.excused = [&](const testing::observer& who, const event& what) {
-        if (!is_excused(who, what)) return false;
-        excused.emplace(who.name, what.kv.mod_revision, what.kv.key);
-        return true;
-    };
     for (const testing::violation& v : testing::check(record_, how)) fault(std::string(name_of(v.broken)) + ": " + v.words);
-    excuses_ = excused.size();
-}
-
-/// A mirror follows the content. Where its stream is behind, or it has none, it asks whether that is still the same, and goes on
-/// behind the answer: a key that was created and deleted meanwhile has then never been there for it. A watch sees it.
-bool stage::is_excused(const testing::observer& who, const event& what) const {
-    if (who.what != testing::observer::kind::mirror) return false;
-    const auto whole = witness_->life_of(what.kv.key, what.kv.mod_revision);
-    // Who claims to be current has asked within that time.
-    return whole && whole->to - whole->from < drawn_.options.max_staleness;
 }
 
 asio::awaitable<void> stage::sleep(milliseconds d) {

@@ -58,7 +58,6 @@ struct verdict {
     std::size_t operations = 0;
     std::size_t sights = 0;
     std::size_t troubles = 0;
-    std::size_t excuses = 0;           ///< Events that an observer need not have seen, and has not.
     milliseconds simulated{};
     std::uint64_t digest = 0;          ///< Of what was done and seen, and when: the same for the same seed.
 };
@@ -156,7 +155,6 @@ private:
     void rest();
     void close();
     void judge();
-    bool is_excused(const testing::observer& who, const event& what) const;
 
     /// Sees each change as the store makes it: what the ends of leases have deleted nobody has asked for.
     class witness;
@@ -182,7 +180,6 @@ private:
     revision_t last_put_ = 0;
     revision_t last_delete_ = 0;
     std::size_t troubles_ = 0;
-    std::size_t excuses_ = 0;
     bool over_ = false;
     bool closing_ = false;
 };

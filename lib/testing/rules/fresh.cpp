@@ -78,10 +78,10 @@ private:
         if (run_.past.end) shown = std::min(shown, run_.past.ended);
         else if (!who_.seen.empty()) shown = std::min(shown, who_.seen.back().at);   // what came later was not recorded
         if (!is_late(told, shown)) return;
-        if (who_.what == observer::kind::snapshots && c != covered_.begin())
+        if (who_.what != observer::kind::watch && c != covered_.begin())
             shown = std::min(shown, undone(r, std::prev(c)->first, c == covered_.end() ? run_.happened.last() : c->first));
         const auto until = is_late(told, shown);
-        if (!until || needed(run_, who_, r).empty()) return;
+        if (!until) return;
         const auto age = *until - told;
         const auto [known, fresh] = worst_.emplace(*until, late{r, age});
         if (!fresh && known->second.age < age) known->second = {r, age};
@@ -97,7 +97,7 @@ private:
         return until - told > run_.options.max_staleness + run_.options.allowance ? std::optional(until) : std::nullopt;
     }
 
-    /// Contents say nothing of what came and went: when that of revision `had` was right again, at `r` or later.
+    /// Contents say nothing of what came and went, and a mirror need not: when that of revision `had` was right again, at `r` or later.
     time_point undone(revision_t r, revision_t had, revision_t next) const {
         const kv_model& m = run_.happened.model;
         if (!run_.happened.reaches(had)) return time_point::max();
@@ -105,12 +105,17 @@ private:
         for (revision_t at = had + 1; at <= std::min(next, run_.happened.last()); ++at) {
             for (const event* e : wanted(who_, m.changes(at))) {
                 const key_value *before = m.find(e->kv.key, had), *now = m.find(e->kv.key, at);
-                if (before && now ? before->value == now->value : !before && !now) differ.erase(e->kv.key);
+                if (before && now ? are_one(*before, *now) : !before && !now) differ.erase(e->kv.key);
                 else differ.insert(e->kv.key);
             }
             if (at >= r && differ.empty()) return known_.told(at).value_or(time_point::max());
         }
         return time_point::max();
+    }
+
+    /// Snapshots are of values; a mirror tells of each change of a key that stays.
+    bool are_one(const key_value& a, const key_value& b) const {
+        return who_.what == observer::kind::snapshots ? a.value == b.value : a.mod_revision == b.mod_revision;
     }
 
     const judged& run_;

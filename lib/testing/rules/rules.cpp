@@ -9,9 +9,15 @@ std::vector<const event*> wanted(const observer& o, const std::vector<event>& ch
     return all;
 }
 
-std::vector<const event*> needed(const judged& run, const observer& o, revision_t r) {
-    auto all = wanted(o, run.happened.model.changes(r));
-    if (run.options.excused) std::erase_if(all, [&](const event* e) { return run.options.excused(o, *e); });
+std::vector<const event*> owed(const judged& run, const observer& o, revision_t r, revision_t had, revision_t upto) {
+    const kv_model& m = run.happened.model;
+    auto all = wanted(o, m.changes(r));
+    if (o.what != observer::kind::mirror) return all;
+    std::erase_if(all, [&](const event* e) {
+        const revision_t created = (e->type == event::kind::put ? e->kv : *e->prev_kv).create_revision;
+        const key_value* now = m.find(e->kv.key, upto);
+        return created > had && (!now || now->create_revision > created);
+    });
     return all;
 }
 

@@ -46,8 +46,10 @@ void check_leases(const judged& run, findings& found);
 
 /// Of what a revision changed, what the observer has to see.
 std::vector<const event*> wanted(const observer& o, const std::vector<event>& changes);
-/// Of these, which it cannot do without.
-std::vector<const event*> needed(const judged& run, const observer& o, revision_t r);
+/// Of these, what it has to be told of on its way from revision `had` to `upto`. A mirror follows the content: where its stream is
+/// behind, or it has none, it asks whether that is still the same, and goes on behind the answer. A key that was created and deleted
+/// meanwhile has then never been there for it. A watch sees each revision.
+std::vector<const event*> owed(const judged& run, const observer& o, revision_t r, revision_t had, revision_t upto);
 /// Whether etcd never got so far.
 bool beyond_the_end(const judged& run, revision_t r);
 /// The call that made a revision, for violation::operations; empty: no call has.

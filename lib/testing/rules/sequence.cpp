@@ -186,8 +186,9 @@ void sequence::bookmark(const sight& s) {
 /// It goes on behind `upto`: what it ought to have seen before?
 void sequence::pass(revision_t upto, rule broken, const std::string& when) {
     const timeline& t = run_.happened;
-    for (revision_t r = std::max(*position_, t.model.first_revision()) + 1; r <= std::min(upto, t.last()); ++r) {
-        const auto missing = needed(run_, who_, r);
+    const revision_t had = std::max(*position_, t.model.first_revision()), last = std::min(upto, t.last());
+    for (revision_t r = had + 1; r <= last; ++r) {
+        const auto missing = owed(run_, who_, r, had, last);
         if (missing.empty()) continue;
         std::vector<event> events;
         for (const event* e : missing) events.push_back(*e);
