@@ -1,8 +1,12 @@
 #include "testing/cluster.hpp"
 
 #include "testing/refusal.hpp"
+#include "wire/base64.hpp"
+
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 namespace dynconf::testing {
@@ -14,6 +18,15 @@ void check_urls(const std::vector<std::string>& urls) {
         return (url.starts_with("http://") || url.starts_with("https://")) && url.find(':', host + 3) != std::string::npos;
     };
     if (urls.empty() || !std::all_of(urls.begin(), urls.end(), good)) throw refusal(server_errc::member_bad_urls);
+}
+
+/// As in a JWT: without padding.
+std::string in_base64url(std::string_view bytes) {
+    std::string text = wire::to_base64(bytes);
+    std::replace(text.begin(), text.end(), '+', '-');
+    std::replace(text.begin(), text.end(), '/', '_');
+    text.erase(std::min(text.size(), text.find('=')));
+    return text;
 }
 
 }  // namespace
@@ -127,12 +140,17 @@ void cluster::restore(cluster_backup older, std::uint64_t id) {
     restore(std::move(older));
 }
 
-std::string cluster::log_in(const std::string& user, time_point now) {
+std::string cluster::log_in(const std::string& user, token_kind kind, time_point now) {
     static constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     propose();
     std::string token;
     for (int i = 0; i < 16; ++i) token += letters[random() % letters.size()];
-    token += '.' + std::to_string(index_);
+    if (kind == token_kind::simple) {
+        token += '.' + std::to_string(index_);
+    } else {   // clients read none of it, and the other members ask this cluster
+        const nlohmann::json claims{{"revision", auth_.revision()}, {"username", user}};
+        token = in_base64url(R"({"alg":"RS256","typ":"JWT"})") + '.' + in_base64url(claims.dump()) + '.' + token;
+    }
     for (listener* l : listeners_) l->on_token(token, {user, auth_.revision()}, now);
     return token;
 }

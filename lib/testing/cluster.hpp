@@ -1,5 +1,7 @@
 #pragma once
 
+#include <dynconf/testing/token_kind.hpp>
+
 #include "testing/auth_store.hpp"
 #include "testing/etcd_store.hpp"
 
@@ -101,7 +103,7 @@ public:
     void replace(std::uint64_t id) { restore({etcd_store(store_.options()), {}, {}}, id); }
 
     /// A new token for all members.
-    std::string log_in(const std::string& user, time_point now);
+    std::string log_in(const std::string& user, token_kind kind, time_point now);
 
     void attach(listener& l) { listeners_.push_back(&l); }
     void detach(listener& l) { std::erase(listeners_, &l); }

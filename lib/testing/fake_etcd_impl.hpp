@@ -57,6 +57,7 @@ struct fake_etcd::impl {
         etcd = std::make_shared<cluster>(together);
         gateway_options each;
         each.server_version = o.version;
+        each.tokens = o.tokens;
         each.auth_token_ttl = o.token_ttl;
         each.progress_notify_interval = o.progress_notify_interval;
         for (std::size_t i = 0; i < o.members; ++i) {

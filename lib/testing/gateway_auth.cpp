@@ -49,7 +49,7 @@ void gateway::authenticate(call& c) {
     // Whoever asks for a token is not asked for one; a bad one is refused all the same.
     enter(c, needs::commit);
     cluster().auth().check_password(name, password);
-    const std::string text = cluster().log_in(name, c.now);
+    const std::string text = cluster().log_in(name, member_->options.tokens, c.now);
     member_->header(c.out, member_->applied());
     c.out.text("token", text);
 }

@@ -13,8 +13,6 @@
 
 namespace dynconf::testing {
 
-enum class token_kind { simple, jwt };
-
 /// What one member is told at its start: etcd's own flags.
 struct gateway_options {
     std::string server_version = "3.5.30";

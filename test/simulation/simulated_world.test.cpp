@@ -348,6 +348,38 @@ TEST_CASE("a fake etcd asks for a password when it was given one", "[simulated_w
     });
 }
 
+TEST_CASE("a fake etcd makes tokens of either kind", "[simulated_world][fake_etcd]") {
+    const bool signed_ones = GENERATE(false, true);
+    INFO(signed_ones);
+    simulated_world world;
+    fake_etcd_options closed;
+    closed.root_password = "secret";
+    closed.tokens = signed_ones ? token_kind::jwt : token_kind::simple;
+    closed.token_ttl = 60s;
+    fake_etcd etcd(world, closed);
+    const auto logins = [&] { return etcd.requests("/v3/auth/authenticate"); };
+    world.run([&]() -> asio::awaitable<void> {
+        client_options how = of(etcd);
+        how.auth = credentials{"root", "secret"};
+        client c(world.get_executor(), how);
+        kv store(c);
+        for (int i = 0; i < 10; ++i) {
+            co_await store.put("/a", "1");
+            co_await world.sleep(40s);
+        }
+        // A use renews a simple one. A JWT lives for 60 s whatever is done with it, so each served two calls.
+        CHECK(logins() == (signed_ones ? 5 : 1));
+        co_await store.put("/a", "2");
+        const auto before = logins();
+        etcd.add_user("app", "hunter2");   // a JWT is of the users that there were
+        co_await store.put("/a", "3");
+        CHECK(logins() - before == (signed_ones ? 1 : 0));
+        const capability_report found = co_await maintenance(c).probe();
+        using kind = endpoint_capabilities::token_kind;
+        CHECK(found.endpoints.at(0).tokens == (signed_ones ? kind::jwt : kind::simple));
+    });
+}
+
 TEST_CASE("a rotation waits for a key's provider no longer than a sealed client does", "[simulated_world]") {
     simulated_world world;
     fake_etcd etcd(world);

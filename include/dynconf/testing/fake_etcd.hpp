@@ -4,6 +4,7 @@
 #include <dynconf/error.hpp>
 #include <dynconf/options.hpp>
 #include <dynconf/testing/faults.hpp>
+#include <dynconf/testing/token_kind.hpp>
 #include <dynconf/types.hpp>
 
 #include <chrono>
@@ -28,6 +29,7 @@ struct fake_etcd_options {
     std::string version = "3.5.30";
     /// With it authentication is on, and this is the user `root`'s password.
     std::string root_password = {};
+    token_kind tokens = token_kind::simple;
     std::chrono::seconds token_ttl{300};
     /// How often watches that ask for it are told their progress.
     std::chrono::milliseconds progress_notify_interval = std::chrono::minutes(10);
