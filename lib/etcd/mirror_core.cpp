@@ -267,7 +267,7 @@ asio::awaitable<mirror_core::maybe_step> mirror_core::look() {
     switch (found ? catch_up_.differs(clock::now()) : catch_up_.unanswered(clock::now())) {
         case policy::catch_up::action::wait: break;
         case policy::catch_up::action::replace_stream:
-            core_->watches().distrust(error{errc::watch_ended, found ? missing : found.error().message()});
+            catch_up_.asked(core_->watches().distrust(error{errc::watch_ended, found ? missing : found.error().message()}), clock::now());
             break;
         case policy::catch_up::action::reload:
             core_->log(log_level::warning, "watch_incomplete", missing + "; loading again",

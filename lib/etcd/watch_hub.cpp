@@ -14,7 +14,7 @@ namespace {
 
 policy::watch_plan::options plan_of(const client_core& core) {
     const client_options& o = core.options();
-    return {o.backoff, o.rotate_after, o.slow_retry, o.max_staleness / 2, core.endpoint_count()};
+    return {o.backoff, o.rotate_after, o.slow_retry, o.max_staleness / 2, o.max_staleness / 4, o.max_staleness, core.endpoint_count()};
 }
 
 wire::watch_create create_of(const watch_subscription& s, std::size_t place, bool in_pieces) {
@@ -77,10 +77,14 @@ void watch_hub::probe_soon() {
     moved_.notify_all();
 }
 
-void watch_hub::distrust(const error& why) {
-    core_.log(log_level::warning, "watch_distrusted", why.message(), {{"cause", why.message()}});
-    plan_.suspect();
-    moved_.notify_all();
+watch_hub::clock::time_point watch_hub::distrust(const error& why) {
+    const auto now = clock::now();
+    const auto last = plan_.distrust(now);
+    if (last == now) {
+        core_.log(log_level::warning, "watch_distrusted", why.message(), {{"cause", why.message()}});
+        moved_.notify_all();
+    }
+    return last;
 }
 
 void watch_hub::forget(const watch_subscription& s) noexcept {

@@ -43,8 +43,9 @@ public:
     void probe_soon();
     /// Of the stream that serves, or was the last to.
     std::optional<std::size_t> endpoint_index() const noexcept { return served_by_; }
-    /// The stream does not deliver what it has to; `why` for the log.
-    void distrust(const error& why);
+    /// The stream does not deliver what it has to; `why` for the log. Returns when one was last replaced for such a reason: now, unless
+    /// the one that serves is too young.
+    clock::time_point distrust(const error& why);
 
 private:
     /// One stream with its watches.

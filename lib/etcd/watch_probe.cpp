@@ -38,14 +38,14 @@ asio::awaitable<void> watch_hub::probe() {
     probing_ = false;
     moved_.notify_all();
     if (serving_ != asked && serving_ != nullptr && !answer) {   // it was about a stream that was replaced meanwhile
-        plan_.probe_answered();
+        plan_.probe_outlived();
         co_return;
     }
     if (!answer) {
         if (co_await transport::was_cancelled()) co_return;
         const std::string why = answer.error().message();
         core_.log(log_level::warning, "probe_failed", why, {{"cause", why}});
-        plan_.probe_failed();
+        plan_.probe_failed(clock::now());
         // With the certificates of now one side does not accept the other: what was opened with those before has to end.
         if (outdated && serving_ == asked && policy::trust_was_refused(answer.error().code)) failed(asked, answer.error());
         co_return;

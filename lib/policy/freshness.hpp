@@ -39,7 +39,7 @@ public:
     using time_point = std::chrono::steady_clock::time_point;
     enum class action : std::uint8_t {
         wait,             ///< Look again at look_at().
-        replace_stream,   ///< Another stream, from the same revision, has to deliver it. Then look again.
+        replace_stream,   ///< Another stream, from the same revision, has to deliver it: ask for one, say so by asked(), then look again.
         reload,           ///< That did not help.
     };
 
@@ -55,7 +55,6 @@ public:
         if (step_ == idle) {
             begin(waiting, now);
         } else if (step_ == waiting && now - since_ >= patience_) {
-            begin(replaced, now);
             return action::replace_stream;
         } else if (step_ == replaced && now - since_ >= last_resort_) {
             step_ = idle;
@@ -71,6 +70,16 @@ public:
     action unanswered(time_point now) noexcept {
         if (step_ == replaced) since_ += now - looked_at_;
         return differs(now);
+    }
+    /// After replace_stream: the last time that anybody did not trust the stream was `last`. It is shared, so where that was while this
+    /// waited, the stream is another one for this, too; else the stream is too young, and has to be waited for.
+    void asked(time_point last, time_point now) noexcept {
+        if (last >= since_) {
+            begin(replaced, now);
+            since_ = last;
+        } else {
+            begin(waiting, now);
+        }
     }
     /// A look found none.
     void equal() noexcept { step_ = idle; }

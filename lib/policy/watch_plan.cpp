@@ -41,6 +41,24 @@ void watch_plan::change_soon(time_point now) noexcept {
     change(serving_ ? now + std::min(2 * took_, most) : now);
 }
 
+watch_plan::time_point watch_plan::distrust(time_point now) noexcept {
+    if (!serving_ || now < on_trial_until_) return distrusted_at_;
+    distrusted_at_ = now;
+    suspected_ = distrusted_ = true;
+    return now;
+}
+
+void watch_plan::begin_trial(time_point now) noexcept {
+    const bool long_ago = now - how_.longest_trial >= on_trial_until_;
+    trial_ = trial_.count() == 0 || long_ago ? how_.trial : std::min(2 * trial_, how_.longest_trial);
+    on_trial_until_ = now + trial_;
+}
+
+void watch_plan::caught_up() noexcept {
+    not_replaced_before_ = on_trial_until_ = time_point::min();
+    trial_ = std::chrono::milliseconds(0);
+}
+
 void watch_plan::probe_soon(time_point now) noexcept { probe_at_ = std::min(probe_at_, now); }
 
 void watch_plan::opening(time_point now) noexcept {
@@ -59,9 +77,11 @@ void watch_plan::opened(time_point now, bool behind) noexcept {
     serving_ = true;
     suspected_ = false;
     rotate_at_ = how_.rotate_after.count() > 0 ? now + jittered(how_.rotate_after) : time_point::max();
-    // etcd sends a watch its history at the next beat of a timer of 100 ms: replaced sooner and sooner, streams would be
-    // confirmed and never deliver.
-    not_replaced_before_ = behind ? now + std::chrono::milliseconds(150) : now;
+    // etcd sends a watch its history at the next beat of a timer of 100 ms, and on a slow link that takes its time, as the
+    // confirmations did: replaced sooner and sooner, streams would be confirmed and never deliver.
+    if (behind) not_replaced_before_ = now + std::max(std::chrono::milliseconds(150), 2 * took_);
+    else caught_up();
+    if (std::exchange(distrusted_, false) && behind) begin_trial(now);
 }
 
 std::chrono::milliseconds watch_plan::open_failed(time_point now, const error_code& why) {
@@ -73,14 +93,14 @@ std::chrono::milliseconds watch_plan::open_failed(time_point now, const error_co
 }
 
 std::chrono::milliseconds watch_plan::lost(time_point now, const error_code& why) {
-    serving_ = suspected_ = false;
+    serving_ = suspected_ = distrusted_ = false;
     rotate_at_ = probe_at_ = time_point::max();
     if (!opening_) change_due_ = time_point::max();   // the next one serves all; one that was asked for before does not
     return pause_after(now, why);
 }
 
 void watch_plan::nothing_wanted() noexcept {
-    serving_ = opening_ = suspected_ = false;
+    serving_ = opening_ = suspected_ = distrusted_ = false;
     idle_ = true;
     rotate_at_ = probe_at_ = time_point::max();
 }
@@ -114,9 +134,16 @@ void watch_plan::probing(time_point now) noexcept {
     probe_at_ = now + how_.probe_every;
 }
 
-void watch_plan::probe_failed() noexcept {
+void watch_plan::probe_answered() noexcept {
+    probing_ = false;
+    failed_probes_ = 0;
+}
+
+void watch_plan::probe_failed(time_point now) {
     probing_ = false;
     suspected_ = serving_;
+    // The next stream is probed as soon as it serves: where reads fail and watches do not, that would be a tight loop.
+    if (++failed_probes_ > how_.endpoints) not_before_ = std::max(not_before_, now + backoff_.failed(now));
 }
 
 }  // namespace dynconf::policy

@@ -1,5 +1,7 @@
 #include "etcd/client_access.hpp"
+#include "etcd/watch_hub.hpp"
 #include "etcd/watch_subscription.hpp"
+#include "mock/core_scene.hpp"
 #include "mock/watch_scene.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -160,6 +162,27 @@ TEST_CASE("watch: a server that confirms nothing is left for another", "[watch]"
     CHECK(logged.find(not_acknowledged.message()) != std::string::npos);
 }
 
+TEST_CASE("watch: a stream that came because one was not trusted has its time", "[watch]") {
+    fake_gateway gateway;
+    gateway.on(watch_path, [](const auto& r) {
+        if (r.number == 1) return stream({created(4), news(5, {put_event("/a/x", "1", 5)})}, then::hold);
+        return stream({created(20)}, then::hold);   // and nothing yet of what was before
+    });
+    gateway.on(range_path, [](const auto&) { return json(range_body(20)); });
+    with_client(options_for({gateway.url()}), [&](client& c) -> asio::awaitable<void> {
+        etcd::watch_hub& hub = core_of(c).watches();
+        const error why{errc::watch_ended, "nothing comes"};
+        watcher w(c, ours(), from(4));
+        const std::string got = co_await next_of(w);
+        CHECK(got == "/a/x=1@5");
+        const auto first = hub.distrust(why);
+        co_await until([&] { return gateway.count(range_path) == 1; });   // the probe of the one that came
+        for (int others = 0; others < 3; ++others) CHECK(hub.distrust(why) == first);
+        co_await core_of(c).sleep(50ms);
+    });
+    CHECK(gateway.count(watch_path) == 2);
+}
+
 TEST_CASE("watch: once confirmed it may be silent as long as it likes", "[watch]") {
     fake_gateway gateway;
     gateway.on(watch_path, [](const auto&) {
@@ -307,6 +330,31 @@ TEST_CASE("watch: streams that end as soon as they are confirmed are not reopene
     });
     // Two without a pause between them, 20 ms, two more, 40 ms, two, 80 ms: no machine is too slow for that.
     CHECK(passed >= 140ms);
+}
+
+TEST_CASE("watch: where reads fail and watches do not, streams follow each other with pauses", "[watch]") {
+    const unsigned answer = GENERATE(400u, 403u, 404u, 429u, 500u, 503u);   // as of a proxy
+    CAPTURE(answer);
+    fake_gateway gateway;
+    gateway.on(watch_path, [](const auto&) { return stream({created(4)}, then::hold); });
+    gateway.on(range_path, [&](const auto&) { return json("{}", answer); });
+    client_options o = options_for({gateway.url()});
+    o.backoff.first = 20ms;
+    o.backoff.most = 1000ms;
+    o.backoff.jitter = 0;
+    std::chrono::steady_clock::duration passed{};
+    with_client(o, [&](client& c) -> asio::awaitable<void> {
+        mirror m(c, {ours()}, {.revision = 4, .cluster_id = some_cluster, .kvs = {}});
+        const auto began = std::chrono::steady_clock::now();
+        asio::cancellation_signal signal;
+        bool ended = false;
+        m.next(asio::bind_cancellation_slot(signal.slot(), [&](error_code, const mirror_step&) { ended = true; }));
+        co_await until([&] { return gateway.count(watch_path) >= 5; });
+        passed = std::chrono::steady_clock::now() - began;
+        signal.emit(asio::cancellation_type::terminal);
+        co_await until([&] { return ended; });
+    });
+    CHECK(passed >= 140ms);   // one at once, then after 20, 40, 80 ms
 }
 
 TEST_CASE("watch: a reader that caught up while its stream was lost and the next one came without it is served", "[watch]") {

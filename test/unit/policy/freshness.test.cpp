@@ -49,7 +49,10 @@ TEST_CASE("catch up: waits, then wants another stream, then a reload, each after
             all += "reload after " + std::to_string((now - t0) / 1ms);
             break;
         }
-        if (a == catch_up::action::replace_stream) all += "replace after " + std::to_string((now - t0) / 1ms) + ", ";
+        if (a == catch_up::action::replace_stream) {
+            all += "replace after " + std::to_string((now - t0) / 1ms) + ", ";
+            c.asked(now, now);
+        }
         REQUIRE(c.look_at() > now);
         REQUIRE(c.look_at() - now <= 500ms);
         now = c.look_at();
@@ -64,12 +67,32 @@ TEST_CASE("catch up: time in which nobody answers does not speak for a reload", 
     c.differs(t0);
     CHECK(c.unanswered(t0 + 900ms) == catch_up::action::wait);
     CHECK(c.unanswered(t0 + 1s) == catch_up::action::replace_stream);
+    c.asked(t0 + 1s, t0 + 1s);
     auto now = t0 + 1s;
     for (int looks = 0; looks < 100; ++looks) CHECK(c.unanswered(now += 500ms) == catch_up::action::wait);
     CHECK(c.differs(now += 500ms) == catch_up::action::wait);   // the first answer; what it tells of may be on its way
     CHECK(c.differs(now += 3s) == catch_up::action::wait);
     CHECK(c.unanswered(now += 1h) == catch_up::action::wait);
     CHECK(c.differs(now += 500ms) == catch_up::action::reload);
+}
+
+TEST_CASE("catch up: a stream that another has had replaced is another one, and one that is too young is waited for", "[freshness]") {
+    catch_up c(1s, 4s);
+    c.differs(t0);
+    SECTION("replaced since") {
+        CHECK(c.differs(t0 + 1s) == catch_up::action::replace_stream);
+        c.asked(t0 + 500ms, t0 + 1s);
+        CHECK(c.look_at() > t0 + 1s);
+        CHECK(c.differs(t0 + 4499ms) == catch_up::action::wait);
+        CHECK(c.differs(t0 + 4500ms) == catch_up::action::reload);   // it has had its time
+    }
+    SECTION("replaced before") {
+        CHECK(c.differs(t0 + 1s) == catch_up::action::replace_stream);
+        c.asked(t0 - 1ms, t0 + 1s);
+        CHECK(c.look_at() > t0 + 1s);
+        CHECK(c.differs(t0 + 1999ms) == catch_up::action::wait);
+        CHECK(c.differs(t0 + 2s) == catch_up::action::replace_stream);
+    }
 }
 
 TEST_CASE("catch up: is over as soon as a look finds no difference", "[freshness]") {

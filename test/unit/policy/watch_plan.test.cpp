@@ -21,7 +21,7 @@ watch_plan plan(std::size_t endpoints = 1) {
     pauses.factor = 2;
     pauses.jitter = 0;
     pauses.healthy = 10s;
-    return {{pauses, 60s, 30s, 5s, endpoints}, [] { return 0.5; }};
+    return {{pauses, 60s, 30s, 5s, 2s, 10s, endpoints}, [] { return 0.5; }};
 }
 
 watch_plan served(std::size_t endpoints = 1) {
@@ -74,13 +74,51 @@ TEST_CASE("watch plan: a stream that has history to send gets the time to, unles
     CHECK(p.next(t0 + 150ms) == action::open);
     for (const bool suspected : {true, false}) {
         watch_plan other = p;
-        suspected ? other.suspect() : other.caught_up();
+        suspected ? void(other.distrust(t0)) : other.caught_up();
         CHECK(other.next(t0) == action::open);
     }
     p.opening(t0 + 150ms);
     p.opened(t0 + 150ms, false);   // up to date from the start
     p.change(t0 + 150ms);
     CHECK(p.next(t0 + 150ms) == action::open);
+    p.opening(t0 + 150ms);
+    p.opened(t0 + 250ms, true);    // by a slow link
+    p.change(t0 + 250ms);
+    CHECK(p.next(t0 + 449ms) == action::rest);
+    CHECK(p.next(t0 + 450ms) == action::open);
+}
+
+TEST_CASE("watch plan: a stream that came because one was not trusted is on trial, the next twice as long", "[watch_plan]") {
+    watch_plan p = served();
+    const auto replace = [&](watch_plan::time_point now, bool behind = true) {
+        CHECK(p.distrust(now) == now);
+        CHECK(p.next(now) == action::open);
+        CHECK(p.distrust(now) == now);   // who shares it has been heard
+        p.opening(now);
+        p.opened(now, behind);
+    };
+    CHECK(watch_plan(plan()).distrust(t0) < t0);   // there is none
+    replace(t0);
+    CHECK(p.distrust(t0 + 1999ms) == t0);
+    CHECK(p.next(t0 + 1999ms) == action::probe);   // and no other one
+    replace(t0 + 2s);
+    CHECK(p.distrust(t0 + 5999ms) == t0 + 2s);
+    replace(t0 + 6s);
+    CHECK(p.distrust(t0 + 13'999ms) == t0 + 6s);
+    replace(t0 + 14s);
+    CHECK(p.distrust(t0 + 23'999ms) == t0 + 14s);   // no longer than that
+    SECTION("until it has caught up") {
+        p.caught_up();
+        replace(t0 + 15s, false);   // from its start
+        replace(t0 + 15s);
+        CHECK(p.distrust(t0 + 16'999ms) == t0 + 15s);
+        replace(t0 + 17s);
+    }
+    SECTION("and in the end that was long ago") {
+        replace(t0 + 34s);
+        CHECK(p.distrust(t0 + 35'999ms) == t0 + 34s);
+        replace(t0 + 36s);
+    }
 }
 
 TEST_CASE("watch plan: a change that is due later waits, and the earliest counts", "[watch_plan]") {
@@ -114,7 +152,7 @@ TEST_CASE("watch plan: the stream is replaced on schedule, with the first proof 
 
 TEST_CASE("watch plan: the schedule has 20 % of chance in it", "[watch_plan]") {
     double chance = 0;
-    watch_plan p({backoff_options{}, 100s, 30s, 1000s, 1}, [&] { return chance; });
+    watch_plan p({backoff_options{}, 100s, 30s, 1000s, 2s, 10s, 1}, [&] { return chance; });
     p.change(t0);
     p.opening(t0);
     p.opened(t0, false);
@@ -129,11 +167,35 @@ TEST_CASE("watch plan: the schedule has 20 % of chance in it", "[watch_plan]") {
 TEST_CASE("watch plan: a probe that fails brings another stream at once, beside the old one, and a probe of that", "[watch_plan]") {
     watch_plan p = served();
     p.probing(t0 + 5s);
-    p.probe_failed();
+    p.probe_failed(t0 + 5s);
     CHECK(p.next(t0 + 5s) == action::open);
     p.opening(t0 + 5s);
     p.opened(t0 + 5s, false);
     CHECK(p.next(t0 + 5s) == action::probe);
+}
+
+TEST_CASE("watch plan: where every probe fails streams follow each other with pauses, once each endpoint had its turn", "[watch_plan]") {
+    watch_plan p = served(2);
+    auto now = t0 + 5s;
+    const auto fails = [&](std::chrono::milliseconds pause) {
+        CHECK(p.next(now) == action::probe);
+        p.probing(now);
+        p.probe_failed(now);
+        if (pause > 0ms) CHECK(p.next(now + pause - 1ms) == action::rest);
+        now += pause;
+        CHECK(p.next(now) == action::open);
+        p.opening(now);
+        p.opened(now, false);
+    };
+    for (const auto pause : {0ms, 0ms, 100ms, 200ms, 400ms, 800ms, 1000ms, 1000ms}) fails(pause);
+    p.probing(now);
+    p.probe_outlived();   // says nothing of this one
+    now += 5s;
+    fails(1000ms);
+    p.probing(now);
+    p.probe_answered();
+    now += 5s;
+    for (const auto pause : {0ms, 0ms}) fails(pause);
 }
 
 TEST_CASE("watch plan: without a stream there is nothing to probe", "[watch_plan]") {
@@ -305,7 +367,7 @@ TEST_CASE("watch plan: what no endpoint can mend makes a pause at the first of t
 
 TEST_CASE("watch plan: without a time to rotate after, a stream is not replaced", "[watch_plan]") {
     const double chance = GENERATE(0.0, 0.999);
-    watch_plan p({backoff_options{}, 0s, 1ms, 5s, 1}, [chance] { return chance; });
+    watch_plan p({backoff_options{}, 0s, 1ms, 5s, 2s, 10s, 1}, [chance] { return chance; });
     p.change(t0);
     p.opening(t0);
     p.opened(t0, false);
