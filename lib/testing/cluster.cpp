@@ -149,7 +149,8 @@ std::string cluster::log_in(const std::string& user, token_kind kind, time_point
         token += '.' + std::to_string(index_);
     } else {   // clients read none of it, and the other members ask this cluster
         const nlohmann::json claims{{"revision", auth_.revision()}, {"username", user}};
-        token = in_base64url(R"({"alg":"RS256","typ":"JWT"})") + '.' + in_base64url(claims.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)) + '.' + token;
+        const std::string payload = claims.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);   // a name may be any bytes
+        token = in_base64url(R"({"alg":"RS256","typ":"JWT"})") + '.' + in_base64url(payload) + '.' + token;
     }
     for (listener* l : listeners_) l->on_token(token, {user, auth_.revision()}, now);
     return token;
