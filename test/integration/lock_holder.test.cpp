@@ -77,9 +77,9 @@ TEST_CASE("holder: a process that is stopped for longer than its TTL writes noth
     CHECK(creation_of_only_key(etcd) == token);
 
     first.process().stop();
+    const std::string own_key = admin.read(name).begin()->first;   // before the other one has its own, which may come first
     const strings theirs = what == "lock" ? strings{"lock", name} : strings{"elect", name, "theirs"};
     child_process second(etcdctl_command(binary, etcd, theirs), {}, etcdctl_environment());
-    const std::string own_key = admin.read(name).begin()->first;
     REQUIRE(becomes_true([&] {
         const auto keys = admin.read(name);
         return keys.size() == 1 && keys.begin()->first != own_key;
